@@ -1,0 +1,112 @@
+"""What routers ask for: a unit of work for a caller of the right kind, and the process's parts."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from app.errors import Forbidden, Unauthenticated
+from app.models.accounts import Role
+from app.runtime import Runtime
+from app.services.accounts.actors import load_actor
+from app.services.tokens import AccessClaims
+from app.work import Actor, Work, begin_work
+
+bearer = HTTPBearer(auto_error=False, description="The access token of a sign-in.", scheme_name="access_token")
+
+
+def current_runtime(request: Request) -> Runtime:
+    """The parts of this process."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+CurrentRuntime = Annotated[Runtime, Depends(current_runtime)]
+
+
+async def current_claims(request: Request, runtime: CurrentRuntime) -> AccessClaims:
+    """What the caller's access token says; raises Unauthenticated without one that is valid."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    claims = runtime.access_tokens.read(token.strip(), runtime.clock)
+    request.scope["huixin.account"] = claims.sub
+    return claims
+
+
+CurrentClaims = Annotated[AccessClaims, Depends(current_claims), Depends(bearer)]
+
+
+class WorkAs:
+    """Opens the request's transaction for a signed-in caller who holds one of `roles` within some scope.
+
+    Without roles any signed-in account may call. Which object a role reaches is the service's
+    question, answered by `work.actor.must`. The transaction commits before the reply is sent.
+    """
+
+    def __init__(self, *roles: Role, write: bool) -> None:
+        self.roles = roles
+        self.write = write
+
+    async def __call__(self, runtime: CurrentRuntime, claims: CurrentClaims) -> AsyncIterator[Work]:
+        async with runtime.database.session(write=self.write) as session:
+            actor = await load_actor(session, claims)
+            if self.roles and not actor.has(*self.roles):
+                raise Forbidden
+            yield Work(session, runtime.clock(), actor, runtime.deployment)
+
+
+def reading(*roles: Role) -> object:
+    """`Annotated[Work, reading(Role.x)]`: a transaction that only reads."""
+    return Depends(WorkAs(*roles, write=False), scope="function")
+
+
+def writing(*roles: Role) -> object:
+    """`Annotated[Work, writing(Role.x)]`: a transaction that may write."""
+    return Depends(WorkAs(*roles, write=True), scope="function")
+
+
+async def anonymous_reading(runtime: CurrentRuntime) -> AsyncIterator[Work]:
+    """A reading transaction for a caller who need not have signed in."""
+    async with begin_work(
+        runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.nobody(), write=False
+    ) as work:
+        yield work
+
+
+ReadWork = Annotated[Work, reading()]
+"""Any signed-in account, reading."""
+WriteWork = Annotated[Work, writing()]
+"""Any signed-in account, writing."""
+PublicReadWork = Annotated[Work, Depends(anonymous_reading, scope="function")]
+
+OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
+
+
+def anonymous_work(runtime: CurrentRuntime) -> OpenWork:
+    """For routes that must first ask another server: opens a writing transaction when it is called."""
+    return lambda: begin_work(
+        runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.nobody(), write=True
+    )
+
+
+OpenAnonymousWork = Annotated[OpenWork, Depends(anonymous_work)]
+"""`async with open_work() as work:` after the outside world has answered; nobody is signed in."""
+
+
+def signed_work(runtime: CurrentRuntime, claims: CurrentClaims) -> Callable[..., AbstractAsyncContextManager[Work]]:
+    """For signed-in routes that must ask another server between two transactions."""
+
+    @asynccontextmanager
+    async def open_work(*, write: bool) -> AsyncIterator[Work]:
+        async with runtime.database.session(write=write) as session:
+            actor = await load_actor(session, claims)
+            yield Work(session, runtime.clock(), actor, runtime.deployment)
+
+    return open_work
+
+
+OpenSignedWork = Annotated[Callable[..., AbstractAsyncContextManager[Work]], Depends(signed_work)]
+"""`async with open_work(write=False) as work:`, as often as the route needs."""

@@ -1,0 +1,178 @@
+"""The database: SQLite or PostgreSQL by one setting, with the same promises on both."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from typing_extensions import override
+
+from app.errors import Unavailable
+
+BUSY_SECONDS = 10
+"""How long a SQLite writer waits for another process's transaction before it gives up."""
+POOL_SECONDS = 5
+"""How long a request waits for a connection before it is answered 503."""
+STATEMENT_MILLISECONDS = 15_000
+"""No request needs a statement of 15 s; one that does has lost its index or its lock."""
+RETRY_SECONDS = 1
+"""What Retry-After says when the database is away: it is mostly back at once."""
+
+_SQLITE_AWAY = ("database is locked", "unable to open", "disk I/O", "database or disk is full")
+_GONE = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+
+
+class SchemaBehind(Exception):
+    """The database's schema is not the one this release was written for."""
+
+    def __init__(self, found: str | None, wanted: str) -> None:
+        self.found = found
+        self.wanted = wanted
+        super().__init__(f"the schema is at {found or 'nothing'}, not at {wanted}: run `huixin migrate`")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether `error` says that the database cannot be reached, rather than that the statement was wrong."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if isinstance(error, DBAPIError):
+        cause = error.orig
+        return (
+            error.connection_invalidated
+            or isinstance(cause, _GONE)
+            or isinstance(getattr(cause, "__cause__", None), _GONE)
+            or (isinstance(cause, sqlite3.OperationalError) and str(cause).startswith(_SQLITE_AWAY))
+        )
+    return isinstance(error, _GONE)
+
+
+class Database:
+    """Sessions on one database. `session()` begins a transaction and commits it at its end."""
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        parsed = make_url(url)
+        self.dialect = parsed.get_backend_name()
+        """`sqlite` or `postgresql`."""
+        if self.dialect == "sqlite":
+            if parsed.database and parsed.database != ":memory:":
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self._reader = _sqlite_engine(url, pool_size=pool_size, begin="BEGIN")
+            # One writer a process: the others queue in the pool, in order, instead of polling the lock.
+            self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
+        else:
+            self._reader = self._writer = create_async_engine(
+                url,
+                pool_size=pool_size,
+                max_overflow=0,
+                pool_timeout=POOL_SECONDS,
+                pool_pre_ping=False,
+                pool_use_lifo=True,
+                connect_args={
+                    "timeout": POOL_SECONDS,
+                    "command_timeout": STATEMENT_MILLISECONDS / 1000,
+                    "server_settings": {
+                        "application_name": "huixin",
+                        "statement_timeout": str(STATEMENT_MILLISECONDS),
+                        "idle_in_transaction_session_timeout": str(2 * STATEMENT_MILLISECONDS),
+                    },
+                },
+            )
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine that writes."""
+        return self._writer
+
+    @asynccontextmanager
+    async def session(self, *, write: bool = True) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        On SQLite a writing session takes the write lock at its start (BEGIN IMMEDIATE), so nothing
+        that it reads can change before it writes. Never open a second writing session inside one.
+        Raises Unavailable where the database is away; what was not committed is gone.
+        """
+        try:
+            async with self._open(write=write) as session:
+                async with session.begin():
+                    yield session
+        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if is_away(error):
+                raise Unavailable(retry_after=RETRY_SECONDS) from error
+            raise
+
+    def _open(self, *, write: bool) -> AsyncSession:
+        return AsyncSession(self._writer if write else self._reader, expire_on_commit=False, autoflush=False)
+
+    async def revision(self) -> str | None:
+        """The migration that the schema is at, or None where there is no schema."""
+        async with self.session(write=False) as session:
+            connection = await session.connection()
+            if not await connection.run_sync(lambda sync: sync.dialect.has_table(sync, "alembic_version")):
+                return None
+            return await session.scalar(text("SELECT version_num FROM alembic_version"))
+
+    async def require_schema(self, head: str) -> None:
+        """Raises SchemaBehind unless the schema is at `head`."""
+        found = await self.revision()
+        if found != head:
+            raise SchemaBehind(found, head)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+
+class BoundDatabase(Database):
+    """A database whose sessions all live in one given connection, each in a savepoint: for tests."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.dialect = connection.dialect.name
+        self._connection = connection
+
+    @override
+    def _open(self, *, write: bool) -> AsyncSession:
+        return AsyncSession(
+            self._connection,
+            expire_on_commit=False,
+            autoflush=False,
+            join_transaction_mode="create_savepoint",
+        )
+
+    @override
+    async def close(self) -> None:
+        """The connection belongs to whoever gave it."""
+
+
+def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,39 @@
+"""All tables, imported so that the metadata is whole."""
+
+from app.models import (
+    accounts,
+    areas,
+    audit,
+    compounds,
+    couriers,
+    devices,
+    employers,
+    jobs,
+    keys,
+    limits,
+    notices,
+    reviews,
+    rosters,
+    scans,
+    wechat,
+)
+from app.models.base import Base
+
+__all__ = [
+    "Base",
+    "accounts",
+    "areas",
+    "audit",
+    "compounds",
+    "couriers",
+    "devices",
+    "employers",
+    "jobs",
+    "keys",
+    "limits",
+    "notices",
+    "reviews",
+    "rosters",
+    "scans",
+    "wechat",
+]

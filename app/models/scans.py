@@ -1,0 +1,135 @@
+"""Scans: append only, partitioned by month on PostgreSQL, each with the verdict that was given."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, Integer, LargeBinary, SmallInteger, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Digest, Document, Id, Instant, must_be_one_of, one_of, table_args
+
+
+class Direction(StrEnum):
+    """Which way the courier goes."""
+
+    entry = "in"
+    exit = "out"
+
+
+class Verdict(StrEnum):
+    """The colour that the guard sees."""
+
+    admit = "admit"
+    check = "check"
+    refuse = "refuse"
+
+
+class Outcome(StrEnum):
+    """What the guard did after a check."""
+
+    let_in = "let_in"
+    turned_away = "turned_away"
+
+
+class Scan(Base):
+    """One presentation of a code at a gate, with its verdict.
+
+    `recorded_at` is the server's time and the partition key. The columns of the code are None where
+    the text could not be read; then `code_digest`, `code_length` and `unreadable_cause` say what is known.
+    The identity that was shown is named by `card_id`, never copied here.
+    """
+
+    __tablename__ = "scans"
+    __table_args__ = table_args(
+        must_be_one_of("direction", Direction),
+        must_be_one_of("verdict", Verdict),
+        Index(None, "courier_id", "recorded_at"),
+        Index(None, "compound_id", "recorded_at"),
+        Index(None, "gate_id", "recorded_at"),
+        postgresql_partition_by="RANGE (recorded_at)",
+    )
+
+    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    recorded_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    scan_id: Mapped[UUID] = mapped_column(Id)
+    """Made by the device; unique within the enrolment (see ScanKey)."""
+    enrolment_id: Mapped[UUID] = mapped_column(Id)
+    shift_id: Mapped[UUID] = mapped_column(Id)
+    gate_id: Mapped[UUID] = mapped_column(Id)
+    compound_id: Mapped[UUID] = mapped_column(Id)
+    account_id: Mapped[UUID] = mapped_column(Id)
+    """The guard."""
+    courier_id: Mapped[UUID | None] = mapped_column(Id)
+    card_id: Mapped[UUID | None] = mapped_column(Id)
+    direction: Mapped[str] = mapped_column(one_of(Direction))
+    device_time: Mapped[datetime] = mapped_column(Instant)
+
+    issuer: Mapped[str | None] = mapped_column(String(4))
+    kid: Mapped[str | None] = mapped_column(String(2))
+    subject: Mapped[bytes | None] = mapped_column(LargeBinary(8))
+    jti: Mapped[bytes | None] = mapped_column(LargeBinary(6))
+    issued_at: Mapped[datetime | None] = mapped_column(Instant)
+    ttl: Mapped[int | None] = mapped_column(SmallInteger)
+    """In units of 5 s."""
+    code_digest: Mapped[bytes | None] = mapped_column(Digest)
+    code_length: Mapped[int | None] = mapped_column(Integer)
+    unreadable_cause: Mapped[str | None] = mapped_column(String(32))
+
+    verdict: Mapped[str] = mapped_column(one_of(Verdict))
+    reason: Mapped[str] = mapped_column(String(32))
+    details: Mapped[dict[str, Any] | None] = mapped_column(Document)
+    """What fills the sentence: time and gate of the first use, and the like; no personal data."""
+    language: Mapped[str] = mapped_column(String(2))
+    """In which the guard was answered, so that a repetition reads the same."""
+
+
+class ScanKey(Base):
+    """Holds a scan id for good. Not partitioned, so that one id is one scan in every month."""
+
+    __tablename__ = "scan_keys"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    enrolment_id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    scan_id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    scan: Mapped[UUID] = mapped_column(Id)
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CodeUse(Base):
+    """The first use of a code, by its replay key. Not partitioned: a code opens one gate once, ever."""
+
+    __tablename__ = "code_uses"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    issuer: Mapped[str] = mapped_column(String(4), primary_key=True)
+    kid: Mapped[str] = mapped_column(String(2), primary_key=True)
+    subject: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
+    jti: Mapped[bytes] = mapped_column(LargeBinary(6), primary_key=True)
+    scan: Mapped[UUID] = mapped_column(Id)
+    gate_id: Mapped[UUID] = mapped_column(Id)
+    used_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ScanOutcome(Base):
+    """What the guard did after a check; at most one a scan."""
+
+    __tablename__ = "scan_outcomes"
+    __table_args__ = (must_be_one_of("outcome", Outcome),)
+
+    scan: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    outcome: Mapped[str] = mapped_column(one_of(Outcome))
+    at: Mapped[datetime] = mapped_column(Instant)
+    account_id: Mapped[UUID] = mapped_column(Id)
+
+
+class ScanAnnulment(Base):
+    """A scan that was a mistake; at most one a scan."""
+
+    __tablename__ = "scan_annulments"
+
+    scan: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Instant)
+    account_id: Mapped[UUID] = mapped_column(Id)

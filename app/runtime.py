@@ -1,0 +1,65 @@
+"""What one process holds while it serves: database, clock, keys and the clients of other servers."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+
+from app.clock import Clock, system_clock
+from app.database import Database
+from app.services.accounts.actors import AccessTokens
+from app.services.wechat.client import WeChatClient
+from app.services.wechat.token_store import SqlTokenStore
+from app.settings import Secrets, Settings
+from app.work import Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Built once by `create_app`, reached by dependencies, closed when the process stops."""
+
+    deployment: Deployment
+    database: Database
+    clock: Clock
+    access_tokens: AccessTokens
+    http: httpx.AsyncClient
+    wechat: WeChatClient
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        secrets: Secrets,
+        *,
+        database: Database | None = None,
+        clock: Clock = system_clock,
+    ) -> Self:
+        """The runtime of `settings`; tests and replays bring their own database and clock."""
+        deployment = Deployment.of(settings, secrets)
+        database = database or Database(settings.database_url, pool_size=settings.database_pool)
+        http = httpx.AsyncClient()
+        return cls(
+            deployment=deployment,
+            database=database,
+            clock=clock,
+            access_tokens=AccessTokens(secrets, issuer=settings.issuer),
+            http=http,
+            wechat=WeChatClient(
+                settings.wechat.base_url,
+                settings.wechat.appid,
+                settings.wechat.secret.get_secret_value(),
+                SqlTokenStore(database, deployment.vault),
+                http,
+                clock=clock,
+                production=settings.in_production,
+            ),
+        )
+
+    @property
+    def settings(self) -> Settings:
+        return self.deployment.settings
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        await self.http.aclose()
+        await self.database.close()

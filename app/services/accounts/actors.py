@@ -1,0 +1,68 @@
+"""Who a sign-in token speaks for, and what that account may do now."""
+
+from uuid import UUID
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import Clock
+from app.errors import Unauthenticated
+from app.models.accounts import Account, Grant, Role, ScopeKind, SignIn
+from app.services.tokens import AccessClaims, InvalidToken, SecretKey, read_access_token, secret_key
+from app.settings import Secrets
+from app.work import Actor, Scope
+
+
+class AccessTokens:
+    """Reads the sign-in tokens of this deployment."""
+
+    def __init__(self, secrets: Secrets, *, issuer: str) -> None:
+        self.keys: tuple[SecretKey, ...] = tuple(
+            secret_key(kid, key.get_secret_value()) for kid, key in secrets.access_token_keys.items()
+        )
+        self.issuer = issuer
+
+    @property
+    def signing_key(self) -> SecretKey:
+        """The key that new tokens are signed with: the last in order."""
+        return self.keys[-1]
+
+    def read(self, token: str, clock: Clock) -> AccessClaims:
+        """What a sign-in token says; raises Unauthenticated whatever is wrong with it."""
+        try:
+            return read_access_token(token, self.keys, issuer=self.issuer, now=clock())
+        except InvalidToken:
+            raise Unauthenticated from None
+
+
+async def load_actor(session: AsyncSession, claims: AccessClaims) -> Actor:
+    """The account behind `claims` with its live grants, in one statement.
+
+    Raises Unauthenticated where the sign-in or the account has ended since the token was issued.
+    """
+    rows = (
+        await session.execute(
+            select(Account.kind, Grant.role, Grant.scope_kind, Grant.scope_id)
+            .select_from(SignIn)
+            .join(Account, Account.id == SignIn.account_id)
+            .outerjoin(Grant, and_(Grant.account_id == Account.id, Grant.revoked_at.is_(None)))
+            .where(
+                SignIn.id == UUID(claims.sid),
+                SignIn.account_id == UUID(claims.sub),
+                SignIn.ended_at.is_(None),
+                Account.ended_at.is_(None),
+            )
+        )
+    ).all()
+    if not rows:
+        raise Unauthenticated
+    return Actor(
+        label=rows[0].kind,
+        account_id=UUID(claims.sub),
+        sign_in_id=UUID(claims.sid),
+        grants=tuple(
+            (Role(row.role), Scope(ScopeKind(row.scope_kind), row.scope_id))
+            for row in rows
+            if row.role is not None
+        ),
+    )

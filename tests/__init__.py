@@ -1,0 +1,1 @@
+"""The tests: through the API first, on SQLite and PostgreSQL."""
