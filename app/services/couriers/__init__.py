@@ -1,0 +1,1 @@
+"""Couriers: who they are, what proves it, and how they may reach a gate."""

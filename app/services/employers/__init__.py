@@ -1,0 +1,1 @@
+"""Employers: the platforms and courier companies that vouch for their people."""
