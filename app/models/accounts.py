@@ -40,6 +40,10 @@ class Role(StrEnum):
     police_auditor = "police_auditor"
 
 
+ADMINISTRATION = (Role.operator, Role.security_admin, Role.auditor)
+"""System, security and audit administration lie in different hands (GB/T 22239, three administrators)."""
+
+
 class ScopeKind(StrEnum):
     """Within what a role holds."""
 
@@ -80,14 +84,31 @@ class Account(Base):
     totp_last_step: Mapped[int | None] = mapped_column(Integer)
     """The last 30 s step that was used, so that a one-time password is used one time (RFC 6238, 5.2)."""
 
+    setup_digest: Mapped[bytes | None] = mapped_column(Digest, unique=True)
+    """Digest of the one-time secret with which a staff member sets a password."""
+    setup_expires_at: Mapped[datetime | None] = mapped_column(Instant)
+
     secret_digest: Mapped[bytes | None] = mapped_column(Digest)
 
-    failures: Mapped[int] = mapped_column(Integer, default=0)
+
+class Attempts(Base):
+    """The attempts to sign in with one login that led nowhere, whether or not there is such an account."""
+
+    __tablename__ = "sign_in_attempts"
+
+    login_digest: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[datetime] = mapped_column(Instant, index=True)
     locked_until: Mapped[datetime | None] = mapped_column(Instant)
 
 
+_LIVE_ADMINISTRATION = (
+    f"role IN ({', '.join(repr(role.value) for role in ADMINISTRATION)}) AND revoked_at IS NULL"
+)
+
+
 class Grant(Base):
-    """One role of one account within one scope."""
+    """One role of one account within one scope; of the administration roles an account holds at most one."""
 
     __tablename__ = "grants"
     __table_args__ = (
@@ -103,6 +124,13 @@ class Grant(Base):
             unique=True,
             sqlite_where=text("revoked_at IS NULL"),
             postgresql_where=text("revoked_at IS NULL"),
+        ),
+        Index(
+            "uq_grants_administration",
+            "account_id",
+            unique=True,
+            sqlite_where=text(_LIVE_ADMINISTRATION),
+            postgresql_where=text(_LIVE_ADMINISTRATION),
         ),
     )
 

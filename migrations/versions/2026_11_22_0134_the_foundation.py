@@ -49,9 +49,9 @@ def upgrade() -> None:
         sa.Column("totp_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("totp_confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("totp_last_step", sa.Integer(), nullable=True),
+        sa.Column("setup_digest", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("setup_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("secret_digest", sa.LargeBinary(length=32), nullable=True),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("locked_until", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "(kind = 'wechat') = (openid_index IS NOT NULL) AND (kind = 'staff') = (login IS NOT NULL) AND (kind = 'device') = (secret_digest IS NOT NULL)",
             name=op.f("ck_accounts_signs_in_by_its_kind"),
@@ -61,7 +61,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("login", name=op.f("uq_accounts_login")),
         sa.UniqueConstraint("next_openid_index", name=op.f("uq_accounts_next_openid_index")),
         sa.UniqueConstraint("openid_index", name=op.f("uq_accounts_openid_index")),
+        sa.UniqueConstraint("setup_digest", name=op.f("uq_accounts_setup_digest")),
     )
+    op.create_table(
+        "sign_in_attempts",
+        sa.Column("login_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("locked_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("login_digest", name=op.f("pk_sign_in_attempts")),
+    )
+    op.create_index(op.f("ix_sign_in_attempts_last_at"), "sign_in_attempts", ["last_at"], unique=False)
     op.create_table(
         "areas",
         sa.Column("code", sa.String(length=12), nullable=False),
@@ -402,6 +412,14 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("revoked_at IS NULL"),
         postgresql_where=sa.text("revoked_at IS NULL"),
+    )
+    op.create_index(
+        "uq_grants_administration",
+        "grants",
+        ["account_id"],
+        unique=True,
+        sqlite_where=sa.text("role IN ('operator', 'security_admin', 'auditor') AND revoked_at IS NULL"),
+        postgresql_where=sa.text("role IN ('operator', 'security_admin', 'auditor') AND revoked_at IS NULL"),
     )
     op.create_table(
         "notices",
@@ -902,6 +920,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_notices_account_id_id"), table_name="notices")
     op.drop_table("notices")
     op.drop_index(
+        "uq_grants_administration",
+        table_name="grants",
+        sqlite_where=sa.text("role IN ('operator', 'security_admin', 'auditor') AND revoked_at IS NULL"),
+        postgresql_where=sa.text("role IN ('operator', 'security_admin', 'auditor') AND revoked_at IS NULL"),
+    )
+    op.drop_index(
         "uq_grants_live",
         table_name="grants",
         sqlite_where=sa.text("revoked_at IS NULL"),
@@ -932,4 +956,6 @@ def downgrade() -> None:
     op.drop_table("audit_records")
     op.drop_index(op.f("ix_areas_parent_code"), table_name="areas")
     op.drop_table("areas")
+    op.drop_index(op.f("ix_sign_in_attempts_last_at"), table_name="sign_in_attempts")
+    op.drop_table("sign_in_attempts")
     op.drop_table("accounts")
