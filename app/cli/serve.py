@@ -1,0 +1,117 @@
+"""`huixin serve`: the application over HTTP, in one process or several."""
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app import schema
+from app.cli.deployment import read_secrets, read_settings
+from app.cli.fitness import require_fit
+from app.cli.refusals import FAILED, Refused, complain
+from app.database import Database
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+app = typer.Typer()
+
+BACKLOG = 2048
+"""Connections that wait to be accepted: a second's worth of a city's burst (630/s) with room to spare."""
+
+
+def application() -> "FastAPI":
+    """The application of this deployment, as a server process builds it.
+
+    A process that is refused ends with the code by which the supervisor knows that another try is no use.
+    """
+    from uvicorn.config import STARTUP_FAILURE
+
+    from app.logs import configure_logs
+    from app.main import create_app
+    from app.runtime import Runtime
+
+    configure_logs()
+    try:
+        settings = read_settings()
+        require_fit(settings)
+        return create_app(Runtime.of(settings, read_secrets(settings)))
+    except Refused as refusal:
+        complain(refusal.sentence)
+        sys.exit(STARTUP_FAILURE)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one and says which.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes. SQLite is best served by one.")] = 1,
+) -> None:
+    """Serve the application until SIGTERM, which lets requests under way finish."""
+    settings = read_settings()
+    require_fit(settings)
+    read_secrets(settings)
+    asyncio.run(_require_schema(settings))
+    listener = _listen(host, port)
+    with tempfile.TemporaryDirectory(prefix="huixin-metrics-") as folder:
+        if workers > 1:
+            # prometheus_client reads it when it is first imported, which only the children do.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        _run(listener, workers)
+
+
+async def _require_schema(settings: Settings) -> None:
+    database = Database(settings.database_url)
+    try:
+        await database.require_schema(schema.head())
+    finally:
+        await database.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket, bound before anything else so that its failure is one sentence."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise Refused(
+            f"无法监听 {host} 端口 {port}：{error.strerror}。请用 --host 或 --port 另选。",
+            f"Cannot listen on {host} port {port}: {error.strerror}. Choose others with --host and --port.",
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _run(listener: socket.socket, workers: int) -> None:
+    import structlog
+    import uvicorn
+
+    from app.cli.supervisor import Supervisor
+    from app.logs import configure_logs
+    from app.protocol import server_config
+
+    configure_logs()
+    host, port = listener.getsockname()[:2]
+    config = server_config(
+        "app.cli.serve:application", host=host, port=port, workers=workers, factory=True
+    )
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    structlog.get_logger().info("listening", url=url, workers=workers)
+    if workers > 1:
+        supervisor = Supervisor(config, [listener])
+        supervisor.run()
+        failed = supervisor.failed
+    else:
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+        failed = not server.started
+    if failed:
+        raise typer.Exit(FAILED)
