@@ -1,0 +1,147 @@
+"""Rate limits that all processes share: fixed windows of the `limits` library, counted in the database."""
+
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.aio.storage import Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+from sqlalchemy import case, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from typing_extensions import override
+
+from app.clock import Clock
+from app.database import Database
+from app.errors import TooManyRequests
+from app.models.limits import RateCounter
+from app.services.sealing import keyed_digest
+
+REGISTRATION = RateLimitItemPerHour(20, namespace="registration")
+"""By account. Whoever mistypes a document needs a handful; whoever tries out numbers needs many."""
+MINTING = RateLimitItemPerMinute(30, namespace="minting")
+"""By account. An open mini-program draws a code every half minute; a wallet is one call."""
+STAFF_FAILURES = RateLimitItemPerMinute(30, multiples=15, namespace="staff-failures")
+"""By address, over all logins: an office that forgets passwords stays below, a list of logins does not."""
+CLIENT_FAILURES = RateLimitItemPerMinute(300, multiples=15, namespace="client-failures")
+"""By address, for WeChat codes, devices and refresh tokens: thousands of riders share one of a carrier."""
+
+SWEEP_BATCH = 1000
+"""Counters deleted in one statement, so that no request waits long for the sweep."""
+
+
+class SqlStorage(Storage):
+    """Counters in the table `rate_counters`, each step a short transaction of its own.
+
+    Never count inside a writing session: on SQLite there is one writer at a time.
+    """
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__()
+        self._database = database
+        self._clock = clock
+
+    @property
+    @override
+    def base_exceptions(self) -> type[Exception]:
+        return Exception
+
+    @override
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Adds `amount` in one statement, beginning a new window where the last one is over."""
+        now = self._clock()
+        insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
+        fresh: dict[str, Any] = {"hits": amount, "expires_at": now + timedelta(seconds=expiry)}
+        over = RateCounter.expires_at <= now
+        statement = (
+            insert(RateCounter)
+            .values(key=key, **fresh)
+            .on_conflict_do_update(
+                index_elements=[RateCounter.key],
+                set_={
+                    "hits": case((over, amount), else_=RateCounter.hits + amount),
+                    "expires_at": case((over, fresh["expires_at"]), else_=RateCounter.expires_at),
+                },
+            )
+            .returning(RateCounter.hits)
+        )
+        async with self._database.session() as session:
+            return (await session.execute(statement)).scalar_one()
+
+    @override
+    async def get(self, key: str) -> int:
+        """The count of the window that is open, or 0."""
+        async with self._database.session(write=False) as session:
+            hits = await session.scalar(
+                select(RateCounter.hits).where(RateCounter.key == key, RateCounter.expires_at > self._clock())
+            )
+        return hits or 0
+
+    @override
+    async def get_expiry(self, key: str) -> float:
+        """When the open window ends, in seconds since 1970; now where there is none."""
+        async with self._database.session(write=False) as session:
+            expires_at = await session.scalar(select(RateCounter.expires_at).where(RateCounter.key == key))
+        return (expires_at or self._clock()).timestamp()
+
+    @override
+    async def check(self) -> bool:
+        """Whether the counters can be read."""
+        async with self._database.session(write=False) as session:
+            await session.scalar(select(func.count()).select_from(RateCounter))
+        return True
+
+    @override
+    async def reset(self) -> int | None:
+        """Forgets all counters."""
+        async with self._database.session() as session:
+            return len((await session.scalars(delete(RateCounter).returning(RateCounter.key))).all())
+
+    @override
+    async def clear(self, key: str) -> None:
+        """Forgets one counter."""
+        async with self._database.session() as session:
+            await session.execute(delete(RateCounter).where(RateCounter.key == key))
+
+
+class RateLimits:
+    """Counts whoever is limited, under a keyed digest: the table holds neither addresses nor names."""
+
+    def __init__(self, database: Database, clock: Clock, *, digest_key: bytes) -> None:
+        self._storage = SqlStorage(database, clock)
+        self._limiter = FixedWindowRateLimiter(self._storage)
+        self._clock = clock
+        self._digest_key = digest_key
+
+    async def count(self, limit: RateLimitItem, whom: str) -> None:
+        """Counts one more; raises TooManyRequests, with the seconds left, where that is one too many."""
+        if not await self._limiter.hit(limit, self._digest(whom)):
+            await self._refuse(limit, whom)
+
+    async def require_room(self, limit: RateLimitItem, whom: str) -> None:
+        """Raises TooManyRequests where the limit is reached, and counts nothing."""
+        if not await self._limiter.test(limit, self._digest(whom)):
+            await self._refuse(limit, whom)
+
+    async def count_failure(self, limit: RateLimitItem, whom: str) -> None:
+        """Counts one failure, without a refusal: that comes with the next request."""
+        await self._limiter.hit(limit, self._digest(whom))
+
+    async def _refuse(self, limit: RateLimitItem, whom: str) -> None:
+        ends = await self._storage.get_expiry(limit.key_for(self._digest(whom)))
+        raise TooManyRequests(retry_after=max(1, ceil(ends - self._clock().timestamp())))
+
+    def _digest(self, whom: str) -> str:
+        return keyed_digest(self._digest_key, "rate", whom.encode()).hex()
+
+
+async def sweep_counters(database: Database, *, now: datetime) -> int:
+    """Deletes some counters whose window is over, and says how many: call it until that is 0."""
+    over = select(RateCounter.key).where(RateCounter.expires_at <= now).limit(SWEEP_BATCH)
+    async with database.session() as session:
+        gone = await session.scalars(
+            delete(RateCounter).where(RateCounter.key.in_(over)).returning(RateCounter.key)
+        )
+        return len(gone.all())
