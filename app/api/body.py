@@ -9,7 +9,7 @@ from fastapi.requests import Request
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
-from app.api.problems import UnreadableBody, UnsupportedMediaType
+from app.api.refusals import UnreadableBody, UnsupportedMediaType
 
 DEEPEST = 32
 """Levels of arrays and objects. Our own schemas need six; recursive code dies at some hundreds."""
@@ -80,14 +80,12 @@ def _parse(request: Request, body: bytes) -> object:
 
 def _deeper_than(content: object, levels: int) -> bool:
     layer = [content]
-    for _ in range(levels + 1):
+    for _ in range(levels):
         below: list[object] = []
         for value in layer:
             if isinstance(value, dict):
                 below.extend(value.values())
             elif isinstance(value, list):
                 below.extend(value)
-        if not below:
-            return False
         layer = below
-    return True
+    return any(isinstance(value, dict | list) for value in layer)

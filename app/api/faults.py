@@ -73,9 +73,7 @@ def _meaning(error: Mapping[str, Any], language: Language) -> tuple[str, str]:
 def _pointer(steps: Sequence[object]) -> str:
     pointer = ""
     for step in steps:
-        if isinstance(step, int):
-            pointer += f"/{step}"
-        elif isinstance(step, str) and NAME.fullmatch(step):
+        if isinstance(step, int) or (isinstance(step, str) and NAME.fullmatch(step)):
             pointer += f"/{step}"
         else:
             break

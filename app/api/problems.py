@@ -1,11 +1,11 @@
 """Renders every refusal, ours and the framework's, as one kind of RFC 9457 problem document."""
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Path
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
@@ -15,8 +15,24 @@ from starlette.responses import Response as HttpResponse
 from starlette.types import Scope
 
 from app.api.faults import faults
+from app.api.refusals import (
+    BadRequest,
+    ContentTooLarge,
+    MethodNotAllowed,
+    Overloaded,
+    RequestTimeout,
+    UnreadableBody,
+    UnsupportedMediaType,
+)
 from app.api.schemas.base import Response
-from app.errors import MalformedRequest, NotFound, Problem, Text, TooManyRequests, Unauthenticated, Unavailable
+from app.errors import (
+    MalformedRequest,
+    NotFound,
+    Problem,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 from app.language import DEFAULT, Language, preferred
 
 MEDIA_TYPE = "application/problem+json"
@@ -32,79 +48,6 @@ NO_REQUEST_ID = "-"
 
 SOON = 1
 """Seconds to wait where nothing better is known: the shortest that Retry-After can say."""
-
-
-class UnreadableBody(Problem):
-    """The body is not JSON, or more deeply nested than any body that has a meaning here."""
-
-    status = 400
-    code = "unreadable_body"
-    title = Text("无法读取请求内容", "Unreadable body")
-    message = Text("请求内容不是有效的 JSON。", "The request body is not valid JSON.")
-
-
-class BadRequest(Problem):
-    """The request breaks HTTP itself, or its body never came whole."""
-
-    status = 400
-    code = "bad_request"
-    title = Text("请求无效", "Bad request")
-    message = Text("请求无法解析。", "The request cannot be parsed.")
-
-
-class MethodNotAllowed(Problem):
-    """The path exists, but not with this method; Allow names those it has."""
-
-    status = 405
-    code = "method_not_allowed"
-    title = Text("不支持的请求方法", "Method not allowed")
-    message = Text("此路径不支持该请求方法。", "This path does not take this method.")
-
-
-class RequestTimeout(Problem):
-    """Headers or body came too slowly."""
-
-    status = 408
-    code = "request_timeout"
-    title = Text("请求超时", "Request timeout")
-    message = Text("请求发送过慢，请重试。", "The request came too slowly. Please send it again.")
-
-
-class ContentTooLarge(Problem):
-    """The body is longer than this path takes."""
-
-    status = 413
-    code = "content_too_large"
-    title = Text("请求内容过大", "Content too large")
-    message = Text("请求内容超过 {limit} 字节。", "The body is longer than {limit} bytes.")
-
-
-class UnsupportedMediaType(Problem):
-    """The body is of another media type than this path takes."""
-
-    status = 415
-    code = "unsupported_media_type"
-    title = Text("不支持的内容类型", "Unsupported media type")
-    message = Text("请求内容应为 application/json。", "The body must be application/json.")
-
-
-class HeadersTooLarge(Problem):
-    """The request line and headers are longer than any honest client's."""
-
-    status = 431
-    code = "headers_too_large"
-    title = Text("请求头过大", "Request headers too large")
-    message = Text("请求头过长。", "The request headers are too long.")
-
-
-class Overloaded(Problem):
-    """More requests are under way than this process can answer in time; nothing was done."""
-
-    status = 503
-    code = "overloaded"
-    title = Text("服务繁忙", "Overloaded")
-    message = Text("当前请求过多，请稍后再试。", "Too many requests at the moment. Please try again.")
-
 
 FRAMEWORK: Mapping[int, type[Problem]] = {
     400: BadRequest,
@@ -131,31 +74,23 @@ WITH_BODY: tuple[type[Problem], ...] = (
 """What any operation that takes a body may answer besides."""
 
 
-def kinds() -> dict[str, type[Problem]]:
-    """All problems that the program can answer, by code. Raises ValueError where a code is used twice."""
-    found: dict[str, type[Problem]] = {}
+def kinds() -> Iterator[type[Problem]]:
+    """Every kind of problem that the program can answer."""
     waiting: list[type[Problem]] = [Problem]
     while waiting:
         kind = waiting.pop()
-        if found.setdefault(kind.code, kind) is not kind:
-            msg = f"{kind.__name__} and {found[kind.code].__name__} share the code {kind.code}"
-            raise ValueError(msg)
+        yield kind
         waiting.extend(kind.__subclasses__())
-    return dict(sorted(found.items()))
 
 
 def document(problem: Problem, language: Language, request_id: str) -> dict[str, Any]:
     """The members of the problem document (RFC 9457, section 3). Extensions never displace them."""
-    params = {
-        name: value.render(language) if isinstance(value, Text) else value
-        for name, value in problem.params.items()
-    }
     return {
         **problem.extensions,
         "type": TYPES + problem.code,
         "title": problem.title.render(language),
         "status": problem.status,
-        "detail": problem.message.render(language, **params),
+        "detail": problem.message.render(language, **problem.params),
         "code": problem.code,
         "instance": f"urn:request:{request_id}",
         "request_id": request_id,
@@ -249,7 +184,7 @@ async def _answer_framework(request: Request, exc: Exception) -> HttpResponse:
     return problem_response(request.scope, kind(), headers)
 
 
-async def _answer_disconnect(request: Request, exc: Exception) -> HttpResponse:
+async def _answer_disconnect(request: Request, _exc: Exception) -> HttpResponse:
     # Nobody reads it; it keeps a client that hangs up from being logged as a fault of ours.
     return problem_response(request.scope, BadRequest())
 
@@ -302,11 +237,16 @@ def _example(kind: type[Problem]) -> dict[str, Any]:
         "type": TYPES + kind.code,
         "title": kind.title.en,
         "status": kind.status,
-        "detail": kind.message.en,
+        "detail": _template(kind.message.en),
         "code": kind.code,
         "instance": f"urn:request:{request_id}",
         "request_id": request_id,
     }
+
+
+def _template(message: str) -> str:
+    """`message` with plain placeholders: `{reason.en}` takes one language of a sentence."""
+    return re.sub(r"\.(zh|en)\}", "}", message)
 
 
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -367,6 +307,16 @@ class ProblemKind(Response):
     """What is said about it, with `{placeholders}` for what differs from case to case."""
 
 
+Code = Annotated[
+    str,
+    Path(
+        pattern="^[a-z][a-z0-9_]*$",
+        max_length=64,
+        description="The code of a problem document.",
+        examples=["not_found"],
+    ),
+]
+
 router = APIRouter(tags=["problems"])
 
 
@@ -376,14 +326,14 @@ router = APIRouter(tags=["problems"])
     summary="What a problem code means · 错误代码说明",
     responses=problem_responses(NotFound),
 )
-async def show_problem(code: str) -> ProblemKind:
+async def show_problem(code: Code) -> ProblemKind:
     """The meaning of a problem code, in both languages. Open to everyone."""
-    kind = kinds().get(code)
+    kind = next((kind for kind in kinds() if kind.code == code), None)
     if kind is None:
         raise NotFound
     return ProblemKind(
         code=kind.code,
         status=kind.status,
         title=TextInBoth(zh=kind.title.zh, en=kind.title.en),
-        detail=TextInBoth(zh=kind.message.zh, en=kind.message.en),
+        detail=TextInBoth(zh=_template(kind.message.zh), en=_template(kind.message.en)),
     )

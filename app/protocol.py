@@ -1,0 +1,202 @@
+"""The HTTP server: uvicorn with the time and size limits that it lacks before a request has begun."""
+
+import asyncio
+import os
+import resource
+from typing import Any
+
+import uvicorn
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.api.problems import bare_answer
+from app.api.refusals import BadRequest, HeadersTooLarge, Overloaded, RequestTimeout
+from app.errors import Problem
+
+HEADER_SECONDS = 10.0
+"""From the first byte, or from connecting, to the end of the headers."""
+
+HEADER_BYTES = 32 * 1024
+"""Gathered after the first packet while request line and headers are incomplete. Ours need 3 KB."""
+
+LINGER_SECONDS = 2.0
+"""How long the rest of a body is read and dropped after its refusal, so that the client reads the
+answer instead of a reset connection."""
+
+RESERVED_FILES = 128
+"""Open files kept for everything but client connections: databases, logs, listening sockets."""
+
+PARTING_SECONDS = 20
+"""After a stop signal, requests under way may take so long to finish."""
+
+KEEP_ALIVE_SECONDS = 15
+"""A connection without a request is closed after so long: longer than the pauses within a queue."""
+
+
+class ServerConfig(uvicorn.Config):
+    """uvicorn's configuration, with the limits of `Connection`."""
+
+    def __init__(self, app: Any, *, header_seconds: float, connections: int, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.header_seconds = header_seconds
+        self.connections = connections
+
+
+def server_config(  # noqa: PLR0913 # each is a setting of the server
+    app: Any,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    fd: int | None = None,
+    workers: int = 1,
+    factory: bool = False,
+    root_path: str = "",
+    header_seconds: float = HEADER_SECONDS,
+    connections: int = 4096,
+    parting_seconds: int = PARTING_SECONDS,
+) -> ServerConfig:
+    """How the application is served. `app` is the application, or with several workers its import string.
+
+    `connections` are open connections of one process, cut to what the open file limit leaves.
+    Logs are ours (`configure_logs`), and so are proxies: uvicorn's own readers of both are off.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return ServerConfig(
+        app,
+        header_seconds=header_seconds,
+        connections=max(1, min(connections, files - RESERVED_FILES)),
+        host=host,
+        port=port,
+        fd=fd,
+        workers=workers,
+        factory=factory,
+        root_path=root_path,
+        http=Connection,
+        loop="uvloop" if os.name == "posix" else "asyncio",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=parting_seconds,
+    )
+
+
+class Connection(HttpToolsProtocol):
+    """One client connection, on which some clock runs whenever no request is being answered.
+
+    uvicorn waits for ever for a first byte, for the end of headers, and for the rest of a body
+    whose request has been answered. Here each of them has a deadline, counted in total and not
+    from the last byte, so that dripping does not help.
+    """
+
+    def __init__(self, config: uvicorn.Config, *args: Any, **kwargs: Any) -> None:
+        super().__init__(config, *args, **kwargs)
+        self._header_seconds: float = getattr(config, "header_seconds", HEADER_SECONDS)
+        self._most: int | None = getattr(config, "connections", None)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._asked = False
+        self._in_headers = False
+        self._just_begun = False
+        self._header_bytes = 0
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self._most is not None and len(self.connections) > self._most:
+            self._refuse(Overloaded())
+        else:
+            self._start(self._header_seconds)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self._just_begun = False
+        super().data_received(data)
+        if self.transport.is_closing() or not self._awaiting_headers():
+            return
+        if not self._just_begun:
+            self._header_bytes += len(data)
+        if self._header_bytes > HEADER_BYTES:
+            self._refuse(HeadersTooLarge())
+        elif self._deadline is None:
+            self._start(self._header_seconds)
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_headers = True
+        self._just_begun = True
+        self._header_bytes = 0
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        self._header_bytes = 0
+        self._stop()
+        super().on_headers_complete()
+        self._asked = True
+
+    @override
+    def on_message_complete(self) -> None:
+        unread = self._unread()
+        super().on_message_complete()
+        if unread:
+            # The rest of an answered request's body has come after all.
+            self.cycle.more_body = False
+            self._stop()
+
+    @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing() and self._unread():
+            self._unset_keepalive_if_required()
+            self._start(LINGER_SECONDS)
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(BadRequest())
+
+    def _awaiting_headers(self) -> bool:
+        return self._in_headers or not (self._answering() or self._unread())
+
+    def _answering(self) -> bool:
+        return self._asked and not self.cycle.response_complete
+
+    def _unread(self) -> bool:
+        return self._asked and self.cycle.response_complete and self.cycle.more_body
+
+    def _start(self, seconds: float) -> None:
+        self._stop()
+        self._deadline = self.loop.call_later(seconds, self._expire)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        if self._answering():
+            # A pipelined request drips in behind one that is being answered: let that one finish.
+            self._start(self._header_seconds)
+        elif self._in_headers:
+            self._refuse(RequestTimeout())
+        else:
+            self.transport.close()
+
+    def _refuse(self, problem: Problem) -> None:
+        self._stop()
+        if not self._answering():
+            # Otherwise it would run into the answer that is under way.
+            self.transport.write(bare_answer(problem))
+        self.transport.close()
