@@ -201,10 +201,9 @@ def test_the_first_broken_rule_is_named(type_: DocumentType, number: str, expect
 def test_any_text_is_a_document_or_refused(type_: DocumentType, number: str) -> None:
     try:
         document = normalise_document(type_, number, today=TODAY)
-    except InvalidDocument as refusal:
-        assert refusal.cause in DocumentFault
-    else:
-        assert normalise_document(document.type, document.number, today=TODAY) == document
+    except InvalidDocument:
+        return
+    assert normalise_document(document.type, document.number, today=TODAY) == document
 
 
 def test_nothing_printed_shows_the_number() -> None:

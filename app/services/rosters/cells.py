@@ -1,5 +1,6 @@
 """What a cell of a roster says, whatever a spreadsheet program made of what was typed."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ FAULT_TEXTS: Mapping[RowFault, Text] = MappingProxyType(
 """What a report line tells the employer, after the line number and the column."""
 
 
-class UntrustedCell(Exception):
+class UntrustedCell(Exception):  # noqa: N818 - named as our refusals are
     """Raised for a cell whose text is not what a person typed; never leaves the rosters."""
 
     def __init__(self, fault: RowFault) -> None:
@@ -141,8 +142,6 @@ def _whole(number: int) -> str:
 
 
 def _number(number: float) -> str:
-    if not number.is_integer():
-        return repr(number)
-    if abs(number) >= 10**SIGNIFICANT_DIGITS:
+    if not math.isfinite(number) or abs(number) >= 10**SIGNIFICANT_DIGITS:
         raise UntrustedCell(RowFault.NUMBER_MANGLED)
-    return str(int(number))
+    return str(int(number)) if number.is_integer() else repr(number)

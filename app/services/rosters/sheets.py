@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -109,7 +109,7 @@ def read_rows(
     workbook = is_workbook(data)
     tables = workbook_tables(data) if workbook else _csv_tables(data)
     header, rows = _chosen(tables, wanted, required)
-    return _people(rows, header, columns, wanted, row_limit, ragged=not workbook)
+    return _people(rows, header, wanted, row_limit, ragged=not workbook)
 
 
 def _chosen(
@@ -159,7 +159,6 @@ def _header(cells: Cells, wanted: Mapping[str, str], required: Collection[str]) 
 def _people(
     rows: Iterator[Cells],
     header: Header,
-    columns: Collection[str],
     wanted: Mapping[str, str],
     row_limit: int,
     *,
@@ -174,7 +173,7 @@ def _people(
         count += 1
         if count > row_limit:
             raise UnreadableSheet(SheetFault.TOO_MANY_ROWS, line=cells.line)
-        yield _person(cells, header, columns, ragged=ragged)
+        yield _person(cells, header, wanted.values(), ragged=ragged)
 
 
 def _repeats(cells: Cells, header: Header, wanted: Mapping[str, str]) -> bool:
@@ -184,7 +183,7 @@ def _repeats(cells: Cells, header: Header, wanted: Mapping[str, str]) -> bool:
     )
 
 
-def _person(cells: Cells, header: Header, columns: Collection[str], *, ragged: bool) -> Row | RefusedRow:
+def _person(cells: Cells, header: Header, columns: Iterable[str], *, ragged: bool) -> Row | RefusedRow:
     if cells.merged:
         return RefusedRow(cells.line, RowFault.MERGED_CELLS, None)
     beyond = cells.values[header.width :]

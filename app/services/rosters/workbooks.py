@@ -135,7 +135,8 @@ def _rows(sheet: _StreamedSheet, archive: zipfile.ZipFile) -> Iterator[Cells]:
             while at < len(merged) and merged[at][0] <= line:
                 until = max(until, merged[at][1])
                 at += 1
-            yield Cells(line, values, merged=line <= until)
+            if values.count(None) < len(values):  # a stray cell far below means a million empty rows
+                yield Cells(line, values, merged=line <= until)
     except UnreadableSheet:
         raise
     except Exception as error:  # openpyxl raises anything at all on hostile files
