@@ -1,0 +1,1 @@
+"""Compounds and their gates: who runs them, who sees them, and how a file brings them in."""

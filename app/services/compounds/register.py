@@ -1,0 +1,223 @@
+"""Compounds and gates as their keepers maintain them: adding, changing, closing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from app.errors import Problem
+from app.ids import new_id
+from app.models.accounts import Role
+from app.models.compounds import Compound, CompoundKind, Gate
+from app.services import audit
+from app.services.areas.tree import require_area
+from app.services.compounds.errors import (
+    CompoundClosed,
+    CompoundNameTaken,
+    CompoundReferenceTaken,
+    GateNameTaken,
+    PositionIncomplete,
+)
+from app.services.compounds.sight import SeenCompound, reach_compound, reach_gate, read_compound
+from app.work import Place, Work
+
+KEEPS_GATES = (Role.registrar, Role.property_manager)
+"""Who adds, renames and closes gates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A point in GCJ-02, in degrees."""
+
+    latitude: float
+    longitude: float
+
+
+def position(latitude: float | None, longitude: float | None) -> Position | None:
+    """The point of two coordinates, or None where neither is given; raises PositionIncomplete."""
+    if latitude is None and longitude is None:
+        return None
+    if latitude is None or longitude is None:
+        raise PositionIncomplete
+    return Position(latitude, longitude)
+
+
+@dataclass(frozen=True, slots=True)
+class NewGate:
+    """A gate to be."""
+
+    name: str
+    position: Position | None = None
+
+
+async def create_compound(  # noqa: PLR0913 - a compound is described by so many things
+    work: Work,
+    *,
+    area_code: str,
+    name: str,
+    kind: CompoundKind,
+    address: str | None = None,
+    position: Position | None = None,
+    reference: str | None = None,
+    gates: Sequence[NewGate] = (),
+) -> SeenCompound:
+    """A new compound with its first gates, by a registrar of its area.
+
+    Raises UnknownArea, Forbidden, CompoundNameTaken, CompoundReferenceTaken, and GateNameTaken where
+    two of `gates` bear one name.
+    """
+    area = await require_area(work, code=area_code)
+    work.actor.must(Role.registrar, at=Place(area_path=area.path))
+    compound = Compound(
+        id=new_id(),
+        reference=reference,
+        name=name,
+        kind=kind.value,
+        area_code=area.code,
+        address=address,
+        latitude=position.latitude if position else None,
+        longitude=position.longitude if position else None,
+        created_at=work.now,
+    )
+    compound_id = compound.id
+    try:
+        async with work.session.begin_nested():
+            work.session.add(compound)
+    except IntegrityError as error:
+        raise await _taken(work, compound_id, area.code, name) from error
+    audit.record(work, "compounds.created", subject_kind="compound", subject_id=compound_id)
+    for gate in gates:
+        await _add_gate(work, compound_id, gate)
+    return await read_compound(work, compound_id=compound_id)
+
+
+async def change_compound(  # noqa: PLR0913 - one parameter for each thing that can change
+    work: Work,
+    *,
+    compound_id: UUID,
+    reason: str,
+    name: str | None = None,
+    kind: CompoundKind | None = None,
+    address: str | None = None,
+    position: Position | None = None,
+    closed: bool | None = None,
+) -> SeenCompound:
+    """Changes what is given and leaves the rest, by a registrar of its area.
+
+    `closed` takes the compound out of the product, or back in: nothing is admitted at a closed one.
+    Raises NotFound and CompoundNameTaken.
+    """
+    compound, _ = await reach_compound(work, Role.registrar, compound_id=compound_id)
+    wanted: dict[str, Any] = _without_nothing(
+        name=name, kind=kind.value if kind else None, address=address, **_coordinates(position)
+    )
+    if closed is not None and closed != (compound.closed_at is not None):
+        wanted["closed_at"] = work.now if closed else None
+    changed = _changed(compound, wanted)
+    if changed:
+        area_code, taken_name = compound.area_code, name or compound.name
+        try:
+            async with work.session.begin_nested():
+                for field in changed:
+                    setattr(compound, field, wanted[field])
+        except IntegrityError as error:
+            raise await _taken(work, compound_id, area_code, taken_name) from error
+        audit.record(
+            work,
+            "compounds.changed",
+            subject_kind="compound",
+            subject_id=compound_id,
+            reason=reason,
+            details={"fields": changed},
+        )
+    return await read_compound(work, compound_id=compound_id)
+
+
+async def create_gate(work: Work, *, compound_id: UUID, gate: NewGate) -> Gate:
+    """A new gate of a compound, by a registrar of its area or the compound's property manager.
+
+    Raises NotFound, CompoundClosed and GateNameTaken.
+    """
+    compound, _ = await reach_compound(work, *KEEPS_GATES, compound_id=compound_id)
+    if compound.closed_at is not None:
+        raise CompoundClosed
+    return await _add_gate(work, compound_id, gate)
+
+
+async def change_gate(  # noqa: PLR0913 - one parameter for each thing that can change
+    work: Work,
+    *,
+    gate_id: UUID,
+    reason: str,
+    name: str | None = None,
+    position: Position | None = None,
+    closed: bool | None = None,
+) -> Gate:
+    """Changes what is given of a gate and leaves the rest, by those who may create it.
+
+    Nothing is admitted at a closed gate; its devices stay enrolled and work again once it is open.
+    Raises NotFound and GateNameTaken.
+    """
+    gate = (await reach_gate(work, *KEEPS_GATES, gate_id=gate_id)).gate
+    wanted: dict[str, Any] = _without_nothing(name=name, **_coordinates(position))
+    if closed is not None and closed != (gate.closed_at is not None):
+        wanted["closed_at"] = work.now if closed else None
+    changed = _changed(gate, wanted)
+    if changed:
+        try:
+            async with work.session.begin_nested():
+                for field in changed:
+                    setattr(gate, field, wanted[field])
+        except IntegrityError as error:
+            raise GateNameTaken from error
+        audit.record(
+            work,
+            "gates.changed",
+            subject_kind="gate",
+            subject_id=gate_id,
+            reason=reason,
+            details={"fields": changed},
+        )
+    return gate
+
+
+async def _add_gate(work: Work, compound_id: UUID, new: NewGate) -> Gate:
+    gate = Gate(
+        id=new_id(),
+        compound_id=compound_id,
+        name=new.name,
+        created_at=work.now,
+        **_coordinates(new.position),
+    )
+    try:
+        async with work.session.begin_nested():
+            work.session.add(gate)
+    except IntegrityError as error:
+        raise GateNameTaken from error
+    audit.record(work, "gates.created", subject_kind="gate", subject_id=gate.id)
+    return gate
+
+
+async def _taken(work: Work, compound_id: UUID, area_code: str, name: str) -> Problem:
+    """Which of the two unique values another compound holds; the constraint has said that one does."""
+    other = await work.session.scalar(
+        select(Compound.id).where(
+            Compound.area_code == area_code, Compound.name == name, Compound.id != compound_id
+        )
+    )
+    return CompoundReferenceTaken() if other is None else CompoundNameTaken()
+
+
+def _coordinates(position: Position | None) -> dict[str, float]:
+    return {} if position is None else {"latitude": position.latitude, "longitude": position.longitude}
+
+
+def _without_nothing(**values: object) -> dict[str, object]:
+    return {field: value for field, value in values.items() if value is not None}
+
+
+def _changed(row: Compound | Gate, wanted: dict[str, Any]) -> list[str]:
+    return sorted(field for field, value in wanted.items() if getattr(row, field) != value)

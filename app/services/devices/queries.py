@@ -1,0 +1,60 @@
+"""The devices of a compound."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import and_, or_, select
+
+from app.models.compounds import Gate
+from app.models.devices import Device, Enrolment, Shift
+from app.pagination import Page, page_of
+from app.services.compounds.register import KEEPS_GATES
+from app.services.compounds.sight import reach_compound
+from app.services.devices.rules import LONGEST_SHIFT
+from app.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDevice:
+    """A device, its place, and who is on shift on it now, if anybody."""
+
+    device: Device
+    enrolment: Enrolment
+    gate: Gate
+    shift: Shift | None
+
+    @property
+    def id(self) -> UUID:
+        return self.device.id
+
+
+async def list_devices(
+    work: Work, *, compound_id: UUID, after: UUID | None, limit: int
+) -> Page[ListedDevice]:
+    """The devices that are enrolled at a compound, and those that were lost there, by their creation.
+
+    For a registrar of the area and the compound's property manager. Raises NotFound.
+    """
+    await reach_compound(work, *KEEPS_GATES, compound_id=compound_id)
+    on_shift = and_(
+        Shift.enrolment_id == Enrolment.id,
+        Shift.ended_at.is_(None),
+        Shift.started_at > work.now - LONGEST_SHIFT,
+    )
+    query = (
+        select(Device, Enrolment, Gate, Shift)
+        .join(Enrolment, Enrolment.device_id == Device.id)
+        .join(Gate, Gate.id == Enrolment.gate_id)
+        .outerjoin(Shift, on_shift)
+        .where(
+            Gate.compound_id == compound_id,
+            # A loss closes the enrolment at the same instant.
+            or_(Enrolment.closed_at.is_(None), Enrolment.closed_at == Device.lost_at),
+        )
+        .order_by(Device.id)
+        .limit(limit + 1)
+    )
+    if after is not None:
+        query = query.where(Device.id > after)
+    rows = (await work.session.execute(query)).all()
+    return page_of([ListedDevice(*row) for row in rows], limit)

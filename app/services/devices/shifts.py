@@ -1,0 +1,160 @@
+"""Shifts: who stands behind an enrolled device, and how it is handed over."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.errors import NotFound, Unauthenticated
+from app.ids import new_id
+from app.models.accounts import Role
+from app.models.areas import Area
+from app.models.compounds import Compound, Gate
+from app.models.devices import Device, Enrolment, Shift
+from app.services import audit
+from app.services.accounts.actors import AccessTokens, load_actor
+from app.services.compounds.errors import CompoundClosed, GateClosed
+from app.services.devices.errors import DeviceNotProven, EnrolmentClosed
+from app.services.devices.rules import LONGEST_SHIFT, shift_end
+from app.work import Place, Work
+
+TAKES_SHIFTS = (Role.guard, Role.property_manager)
+"""A property manager stands in where no guard is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedShift:
+    """A shift and the gate that it is at."""
+
+    shift: Shift
+    gate: Gate
+    compound: Compound
+
+
+async def start_shift(
+    work: Work, *, enrolment_id: UUID, device_token: str, tokens: AccessTokens
+) -> PlacedShift:
+    """Puts the caller on shift on an enrolled device, with the sign-in that calls.
+
+    The caller is a guard or property manager of the gate's compound; `device_token`, a live access
+    token of the device's own account, proves that the phone is the one that is enrolled. Whoever was
+    on shift there is relieved: an open shift of somebody else ends. The same sign-in again gets the
+    shift that it has. Raises NotFound, EnrolmentClosed, DeviceNotProven, CompoundClosed and GateClosed.
+    """
+    if work.actor.account_id is None or work.actor.sign_in_id is None:
+        raise NotFound
+    # The lock keeps two guards, and a guard and the loss of the device, one after the other.
+    found = (
+        await work.session.execute(
+            select(Enrolment, Device.account_id, Gate, Compound, Area.path)
+            .join(Device, Device.id == Enrolment.device_id)
+            .join(Gate, Gate.id == Enrolment.gate_id)
+            .join(Compound, Compound.id == Gate.compound_id)
+            .join(Area, Area.code == Compound.area_code)
+            .where(Enrolment.id == enrolment_id)
+            .with_for_update(of=Enrolment)
+            .execution_options(populate_existing=True)
+        )
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    enrolment, device_account, gate, compound, path = found
+    if not work.actor.may(*TAKES_SHIFTS, at=Place(area_path=path, compound_id=compound.id)):
+        raise NotFound
+    if enrolment.closed_at is not None:
+        raise EnrolmentClosed
+    await _prove_device(work, device_account, device_token, tokens)
+    if compound.closed_at is not None:
+        raise CompoundClosed
+    if gate.closed_at is not None:
+        raise GateClosed
+    own = await end_open_shifts(
+        work, enrolment_id=enrolment_id, cause="relieved", but_sign_in=work.actor.sign_in_id
+    )
+    if own is not None:
+        return PlacedShift(own, gate, compound)
+    shift = Shift(
+        id=new_id(),
+        enrolment_id=enrolment_id,
+        account_id=work.actor.account_id,
+        sign_in_id=work.actor.sign_in_id,
+        started_at=work.now,
+    )
+    work.session.add(shift)
+    await work.session.flush()
+    audit.record(
+        work,
+        "shifts.started",
+        subject_kind="shift",
+        subject_id=shift.id,
+        details={"enrolment": str(enrolment_id)},
+    )
+    return PlacedShift(shift, gate, compound)
+
+
+async def read_current_shift(work: Work) -> PlacedShift:
+    """The shift that the calling sign-in has open, the newest if on several devices; raises NotFound."""
+    found = (
+        await work.session.execute(
+            select(Shift, Gate, Compound)
+            .join(Enrolment, Enrolment.id == Shift.enrolment_id)
+            .join(Gate, Gate.id == Enrolment.gate_id)
+            .join(Compound, Compound.id == Gate.compound_id)
+            .where(
+                Shift.sign_in_id == work.actor.sign_in_id,
+                Shift.account_id == work.actor.account_id,
+                Shift.ended_at.is_(None),
+                Shift.started_at > work.now - LONGEST_SHIFT,
+            )
+            .order_by(Shift.id.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return PlacedShift(*found)
+
+
+async def end_current_shift(work: Work) -> None:
+    """Ends the shift that the calling sign-in has open; raises NotFound where it has none."""
+    shift = (await read_current_shift(work)).shift
+    _end(work, shift, cause="ended")
+    await work.session.flush()
+
+
+async def end_open_shifts(
+    work: Work, *, enrolment_id: UUID, cause: str, but_sign_in: UUID | None = None
+) -> Shift | None:
+    """Ends who is on shift on an enrolment, except one of the sign-in `but_sign_in`, which is returned.
+
+    The caller holds the lock of the enrolment.
+    """
+    shift = await work.session.scalar(
+        select(Shift)
+        .where(Shift.enrolment_id == enrolment_id, Shift.ended_at.is_(None))
+        .execution_options(populate_existing=True)
+    )
+    if shift is None:
+        return None
+    overdue = shift_end(shift.started_at, shift.ended_at, work.now)
+    if overdue is None and but_sign_in is not None and shift.sign_in_id == but_sign_in:
+        return shift
+    _end(work, shift, cause=cause if overdue is None else "overdue")
+    await work.session.flush()
+    return None
+
+
+def _end(work: Work, shift: Shift, *, cause: str) -> None:
+    shift.ended_at = shift_end(shift.started_at, None, work.now) or work.now
+    audit.record(work, "shifts.ended", subject_kind="shift", subject_id=shift.id, details={"cause": cause})
+
+
+async def _prove_device(work: Work, account_id: UUID, token: str, tokens: AccessTokens) -> None:
+    """Raises DeviceNotProven unless `token` is a live access token of the device's own account."""
+    try:
+        claims = tokens.read(token, lambda: work.now)
+        device = await load_actor(work.session, claims)
+    except Unauthenticated:
+        raise DeviceNotProven from None
+    if device.account_id != account_id:
+        raise DeviceNotProven
