@@ -116,7 +116,8 @@ class Database:
             connection = await session.connection()
             if not await connection.run_sync(lambda sync: sync.dialect.has_table(sync, "alembic_version")):
                 return None
-            return await session.scalar(text("SELECT version_num FROM alembic_version"))
+            found: str | None = await session.scalar(text("SELECT version_num FROM alembic_version"))
+            return found
 
     async def require_schema(self, head: str) -> None:
         """Raises SchemaBehind unless the schema is at `head`."""

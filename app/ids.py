@@ -1,17 +1,21 @@
 """Identifiers: time-ordered inside, opaque and unguessable outside."""
 
 import secrets
+from datetime import datetime
 from uuid import UUID
 
+import uuid_utils
 from uuid_utils.compat import uuid7
 
 SECRET_BYTES = 32
 """256 bits: nobody guesses a refresh token or an invitation."""
 
 
-def new_id() -> UUID:
-    """A fresh UUIDv7 (RFC 9562): unique everywhere, and ordered by the time of its making."""
-    return uuid7()
+def new_id(at: datetime | None = None) -> UUID:
+    """A fresh UUIDv7 (RFC 9562): unique everywhere, ordered by the time of its making, or by `at`."""
+    if at is None:
+        return uuid7()
+    return UUID(int=uuid_utils.uuid7(nanoseconds=round(at.timestamp() * 1000) * 1_000_000).int)
 
 
 def new_secret() -> str:

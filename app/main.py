@@ -7,14 +7,25 @@ from fastapi import FastAPI
 
 from app import schema
 from app.api import routers
+from app.api.docs import install_docs
 from app.api.problems import install_problem_handlers
-from app.api.walls import install_walls
+from app.api.walls import WallSettings, install_walls
 from app.runtime import Runtime
+from app.services.codes.symbol import check_prefix
 from app.services.tokens import require_cryptography_backend
+
+UPLOADS = ("/v1/couriers/me/photo", "/v1/employers/")
+"""Beneath these paths bodies may be as large as a photo or a roster."""
 
 
 def create_app(runtime: Runtime) -> FastAPI:
-    """The application on the parts in `runtime`. It refuses to start on a schema that is not at head."""
+    """The application on the parts in `runtime`.
+
+    Raises ValueError for a link prefix that no symbol has room for. It refuses to start on a schema
+    that is not at head (SchemaBehind).
+    """
+    settings = runtime.settings
+    check_prefix(settings.link_prefix)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -33,7 +44,18 @@ def create_app(runtime: Runtime) -> FastAPI:
     )
     app.state.runtime = runtime
     install_problem_handlers(app)
-    install_walls(app, settings=runtime.settings)
+    install_docs(app)
+    install_walls(
+        app,
+        settings=WallSettings(
+            body_limit=settings.body_limit,
+            larger_bodies={path: settings.upload_limit for path in UPLOADS},
+            concurrency=settings.concurrency,
+            trusted_proxies=settings.trusted_proxies,
+            allowed_origins=settings.allowed_origins,
+        ),
+        metrics=runtime.metrics,
+    )
     for router in routers():
         app.include_router(router)
     return app

@@ -7,7 +7,11 @@ import httpx
 
 from app.clock import Clock, system_clock
 from app.database import Database
+from app.metrics import Metrics
 from app.services.accounts.actors import AccessTokens
+from app.services.codes.reading import CodeReader
+from app.services.keys.ring import KeyRing
+from app.services.scans.gathering import Gathering
 from app.services.wechat.client import WeChatClient
 from app.services.wechat.token_store import SqlTokenStore
 from app.settings import Secrets, Settings
@@ -22,6 +26,10 @@ class Runtime:
     database: Database
     clock: Clock
     access_tokens: AccessTokens
+    ring: KeyRing
+    codes: CodeReader
+    gathering: Gathering
+    metrics: Metrics
     http: httpx.AsyncClient
     wechat: WeChatClient
 
@@ -37,12 +45,17 @@ class Runtime:
         """The runtime of `settings`; tests and replays bring their own database and clock."""
         deployment = Deployment.of(settings, secrets)
         database = database or Database(settings.database_url, pool_size=settings.database_pool)
+        ring = KeyRing(deployment.vault)
         http = httpx.AsyncClient()
         return cls(
             deployment=deployment,
             database=database,
             clock=clock,
             access_tokens=AccessTokens(secrets, issuer=settings.issuer),
+            ring=ring,
+            codes=CodeReader(database, deployment, clock, ring),
+            gathering=Gathering(database, deployment, clock),
+            metrics=Metrics(),
             http=http,
             wechat=WeChatClient(
                 settings.wechat.base_url,
@@ -60,6 +73,7 @@ class Runtime:
         return self.deployment.settings
 
     async def close(self) -> None:
-        """Lets go of connections."""
+        """Stores what was taken, then lets go of connections."""
+        await self.gathering.close()
         await self.http.aclose()
         await self.database.close()

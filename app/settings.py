@@ -5,6 +5,7 @@ import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -22,6 +23,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 OFFICIAL_WECHAT = "https://api.weixin.qq.com"
 """The only WeChat server that a production deployment may talk to."""
+LANDING_PATH = "/c/"
+"""Where the application serves the landing page and WeChat's domain check file."""
 
 
 class Environment(StrEnum):
@@ -88,9 +91,9 @@ class Settings(BaseSettings):
 
     @field_validator("link_prefix")
     @classmethod
-    def _ends_with_slash(cls, value: str) -> str:
-        if not value.endswith("/"):
-            raise ValueError("link_prefix must end with a slash")
+    def _has_the_landing_path(cls, value: str) -> str:
+        if urlsplit(value).path != LANDING_PATH:
+            raise ValueError(f"the path of link_prefix must be {LANDING_PATH}")
         return value
 
     @property

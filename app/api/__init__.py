@@ -7,7 +7,36 @@ from fastapi import APIRouter
 
 def routers() -> Iterator[APIRouter]:
     """Every router of the application, in the order in which the documentation shows them."""
-    from app.api import accounts, areas, compounds, couriers, devices, employers, reviews, rosters
+    from app.api import (
+        accounts,
+        areas,
+        codes,
+        compounds,
+        couriers,
+        devices,
+        employers,
+        health,
+        notices,
+        problems,
+        reviews,
+        rosters,
+        scans,
+    )
 
-    for area in (accounts, areas, employers, compounds, devices, couriers, rosters, reviews):
+    for area in (
+        accounts,
+        notices,
+        areas,
+        employers,
+        compounds,
+        devices,
+        couriers,
+        rosters,
+        reviews,
+        codes,
+        scans,
+        health,
+        problems,
+    ):
         yield area.router
+    yield codes.published

@@ -1,0 +1,138 @@
+"""Mints codes: one to show now, or a wallet for the next minutes without signal."""
+
+import hmac
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.clock import from_epoch, service_day
+from app.errors import Problem, Text
+from app.models.couriers import Courier, CourierState, DayHandle
+from app.services.codes import format as code_format
+from app.services.keys.ring import KeyRing, load_key_states
+from app.work import Work
+
+LIFE_UNITS = 12
+"""Default life: 60 s, in units of 5 s."""
+SLOT_SECONDS = 30
+"""The mini-program shows the next code of a wallet every 30 s."""
+LARGEST_WALLET = 20
+"""Ten minutes: as long as a basement takes, and as long as a suspension may go unnoticed offline."""
+
+
+class NotACourier(Problem):
+    """The account has no courier profile."""
+
+    status = 409
+    code = "not_a_courier"
+    title = Text("尚未登记", "Not registered")
+    message = Text("请先登记劳动者信息，再使用惠新码。", "Register as a courier first, then use the code.")
+
+
+class NotVerified(Problem):
+    """The courier is not, or no longer, verified, so there is no code to show."""
+
+    status = 409
+    code = "courier_not_verified"
+    title = Text("暂不能使用惠新码", "No code for now")
+    message = Text(
+        "您的登记目前为“{zh}”，暂不能使用惠新码。", "Your registration is {en}; there is no code for now."
+    )
+
+
+STATE_NAMES = {
+    CourierState.pending: Text("审核中", "pending"),
+    CourierState.verified: Text("已认证", "verified"),
+    CourierState.suspended: Text("已暂停", "suspended"),
+    CourierState.left: Text("已退出", "ended"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MintedCode:
+    """One code, ready to be shown from `valid_from` to `valid_until`."""
+
+    text: str
+    """Prefix and base32: what the symbol says."""
+    jws: str
+    """The same as compact JWS."""
+    valid_from: datetime
+    valid_until: datetime
+
+
+async def mint_codes(
+    open_work: Callable[..., AbstractAsyncContextManager[Work]], *, count: int, ring: KeyRing
+) -> Sequence[MintedCode]:
+    """`count` codes of the signed-in courier, one per 30 s slot, the first valid now.
+
+    Reads only, but for the first code of a service day, which stores that day's handle. Raises
+    NotACourier, NotVerified, NoSigningKey.
+    """
+    async with open_work(write=False) as work:
+        courier = await _own_courier(work)
+        starts = [int(work.now.timestamp()) + SLOT_SECONDS * slot for slot in range(count)]
+        days = {service_day(from_epoch(start), work.settings.zone) for start in starts}
+        handles = {day: day_handle(work, day, courier.id) for day in days}
+        stored = set(
+            await work.session.scalars(
+                select(DayHandle.day).where(DayHandle.courier_id == courier.id, DayHandle.day.in_(days))
+            )
+        )
+        key = ring.signing(await load_key_states(work.session, work.now), work.settings.issuer)
+        jti_key = work.deployment.secrets.jti_key.get_secret_value()
+    if missing := days - stored:
+        async with open_work(write=True) as work:
+            await _store_handles(work, courier.id, {day: handles[day] for day in missing})
+    minted = []
+    for start in starts:
+        code = code_format.sign_code(
+            iss=work.settings.issuer,
+            sub=handles[service_day(from_epoch(start), work.settings.zone)],
+            iat=start,
+            ttl=LIFE_UNITS,
+            jti_key=jti_key,
+            key=key,
+        )
+        minted.append(
+            MintedCode(
+                text=code_format.symbol_text(code, work.settings.link_prefix),
+                jws=code_format.expand(code),
+                valid_from=from_epoch(code.iat),
+                valid_until=from_epoch(code.exp),
+            )
+        )
+    return minted
+
+
+def day_handle(work: Work, day: date, courier_id: UUID) -> bytes:
+    """The handle of a courier on a service day."""
+    root = work.deployment.secrets.handle_key.get_secret_value()
+    return code_format.handle(hmac.digest(root, day.isoformat().encode(), "sha256"), courier_id)
+
+
+async def _own_courier(work: Work) -> Courier:
+    courier = await work.session.scalar(select(Courier).where(Courier.account_id == work.actor.account_id))
+    if courier is None:
+        raise NotACourier
+    if courier.state != CourierState.verified:
+        name = STATE_NAMES[CourierState(courier.state)]
+        raise NotVerified(zh=name.zh, en=name.en)
+    return courier
+
+
+async def _store_handles(work: Work, courier_id: UUID, handles: dict[date, bytes]) -> None:
+    """Stores the day's handles, whoever comes first.
+
+    A second courier with the same handle on one day has a chance of 2^-64 a pair; the unique key
+    refuses it, and this courier has no code that day rather than another's name.
+    """
+    insert = postgresql.insert if work.session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    await work.session.execute(
+        insert(DayHandle).on_conflict_do_nothing(index_elements=[DayHandle.day, DayHandle.courier_id]),
+        [{"day": day, "handle": handle, "courier_id": courier_id} for day, handle in handles.items()],
+    )

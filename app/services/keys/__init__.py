@@ -1,0 +1,1 @@
+"""Signing keys: made, published ahead, used in turn, retired, withdrawn."""

@@ -1,0 +1,155 @@
+"""How signing keys come and go."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from app.ids import new_id
+from app.models.keys import SigningKey
+from app.services import audit, tokens
+from app.services.keys.errors import KeySetInvalid, KeysExhausted, UnknownKey
+from app.services.keys.rules import PUBLISHED_AHEAD, KeyState, state_of
+from app.work import Work
+
+KIDS = 256
+"""Two hex digits."""
+
+
+async def list_keys(work: Work) -> Sequence[SigningKey]:
+    """All keys that this deployment knows, its own and those of trusted issuers, oldest first."""
+    return list(await work.session.scalars(select(SigningKey).order_by(SigningKey.id)))
+
+
+async def create_first_key(work: Work) -> SigningKey | None:
+    """Makes the first key of this issuer, signing at once; None where there is one already."""
+    keys = [key for key in await list_keys(work) if key.issuer == work.settings.issuer]
+    if any(state_of(key, work.now) in {KeyState.next, KeyState.active} for key in keys):
+        return None
+    return _create(work, keys, at_once=True)
+
+
+async def rotate_keys(work: Work, *, at_once: bool = False) -> SigningKey:
+    """Publishes a new key and lets the present one sign until the new one takes over, a day later.
+
+    `at_once` leaves out the day, for an emergency: scanners that have not synchronised since refuse
+    codes of the new key while they are offline. A rotation under way is finished, not doubled.
+    Raises KeysExhausted.
+    """
+    keys = [key for key in await list_keys(work) if key.issuer == work.settings.issuer]
+    waiting = next((key for key in keys if state_of(key, work.now) is KeyState.next), None)
+    if waiting is not None and not at_once:
+        return waiting
+    fresh = waiting or _create(work, keys, at_once=at_once)
+    if at_once:
+        fresh.active_from = work.now
+    for key in keys:
+        if key is not fresh and state_of(key, work.now) is KeyState.active:
+            key.retires_at = fresh.active_from
+    return fresh
+
+
+async def withdraw_key(work: Work, *, kid: str, reason: str, issuer: str | None = None) -> SigningKey:
+    """Takes a key out of the key set for good: it leaked, or an issuer is no longer trusted.
+
+    Where it was the one that signs, another takes over at once. Raises UnknownKey.
+    """
+    issuer = issuer or work.settings.issuer
+    key = await work.session.scalar(
+        select(SigningKey).where(SigningKey.issuer == issuer, SigningKey.kid == kid)
+    )
+    if key is None:
+        raise UnknownKey(kid=kid)
+    if key.withdrawn_at is not None:
+        return key
+    signed = issuer == work.settings.issuer and state_of(key, work.now) is KeyState.active
+    key.withdrawn_at = work.now
+    key.withdrawn_reason = reason
+    key.sealed_private = None
+    audit.record(
+        work, "keys.withdrawn", subject_kind="signing_key", subject_id=f"{issuer}/{kid}", reason=reason
+    )
+    await work.session.flush()
+    if signed:
+        await rotate_keys(work, at_once=True)
+    return key
+
+
+async def retire_keys(work: Work) -> int:
+    """Forgets the private half of keys that sign no more; the count of them. For the worker."""
+    count = 0
+    for key in await list_keys(work):
+        if key.sealed_private is not None and state_of(key, work.now) in {
+            KeyState.retiring,
+            KeyState.retired,
+        }:
+            key.sealed_private = None
+            count += 1
+    return count
+
+
+async def trust_issuer(work: Work, *, issuer: str, key_set: dict[str, Any]) -> list[SigningKey]:
+    """Takes over the published keys of another issuer, so that its codes are recognised here.
+
+    `key_set` is its JWKS (RFC 7517). Keys already known stay as they are, a withdrawn one withdrawn.
+    Raises KeySetInvalid.
+    """
+    if issuer == work.settings.issuer or not (len(issuer) == 4 and issuer.isdecimal()):  # noqa: PLR2004
+        raise KeySetInvalid(cause="issuer")
+    known = {key.kid for key in await list_keys(work) if key.issuer == issuer}
+    members = key_set.get("keys")
+    if not isinstance(members, list) or not members:
+        raise KeySetInvalid(cause="no keys")
+    added = []
+    for member in members:
+        try:
+            verifying = tokens.from_jwk(member)
+            int(verifying.kid, 16)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise KeySetInvalid(cause=str(error)) from error
+        if verifying.kid in known:
+            continue
+        known.add(verifying.kid)
+        key = SigningKey(
+            id=new_id(),
+            issuer=issuer,
+            kid=verifying.kid,
+            public_jwk=tokens.to_jwk(verifying),
+            published_at=work.now,
+            active_from=work.now,
+        )
+        work.session.add(key)
+        added.append(key)
+    audit.record(
+        work,
+        "keys.trusted",
+        subject_kind="issuer",
+        subject_id=issuer,
+        details={"kids": [key.kid for key in added]},
+    )
+    return added
+
+
+def _create(work: Work, keys: Sequence[SigningKey], *, at_once: bool) -> SigningKey:
+    taken = {key.kid for key in keys}
+    kid = next((f"{number:02x}" for number in range(1, KIDS) if f"{number:02x}" not in taken), None)
+    if kid is None:
+        raise KeysExhausted
+    pair = tokens.generate_es256(kid)
+    key = SigningKey(
+        id=new_id(),
+        issuer=work.settings.issuer,
+        kid=kid,
+        public_jwk=tokens.to_jwk(pair.verifying),
+        sealed_private=work.vault.seal(
+            tokens.to_pem(pair),
+            table="signing_keys",
+            column="sealed_private",
+            row=f"{work.settings.issuer}/{kid}",
+        ),
+        published_at=work.now,
+        active_from=work.now if at_once else work.now + PUBLISHED_AHEAD,
+    )
+    work.session.add(key)
+    audit.record(work, "keys.created", subject_kind="signing_key", subject_id=f"{work.settings.issuer}/{kid}")
+    return key

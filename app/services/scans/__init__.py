@@ -1,0 +1,1 @@
+"""Scans: decided by lists, stored before they are answered, never twice."""

@@ -1,0 +1,93 @@
+"""Gathers the scans that arrive together, so that one transaction stores them all."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.clock import Clock
+from app.database import Database
+from app.errors import Problem
+from app.services.scans.admission import admit
+from app.services.scans.answers import Answer
+from app.services.scans.errors import GateBusy
+from app.services.scans.presentation import Presentation
+from app.work import Actor, Deployment, begin_work
+
+LARGEST_LIST = 256
+"""Scans of one transaction: enough to share a commit among, small enough to stay within milliseconds."""
+MOST_WAITING = 4096
+"""Scans that may wait. At the slowest measured rate these are stored within the patience of a guard."""
+AT_ONCE = {"sqlite": 1, "postgresql": 2}
+"""Transactions under way. SQLite has one writer; on PostgreSQL one decides while another commits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    presentation: Presentation
+    answer: asyncio.Future[Answer | Problem]
+
+
+class Gathering:
+    """Takes scans one by one and has them admitted in lists. One a process, started at first use.
+
+    It adds no delay: a list is whatever arrived while the one before it was stored.
+    """
+
+    def __init__(self, database: Database, deployment: Deployment, clock: Clock) -> None:
+        self._database = database
+        self._deployment = deployment
+        self._clock = clock
+        self._waiting: list[_Waiting] = []
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def admit(self, presentation: Presentation) -> Answer:
+        """The answer to one scan, given after the commit that stored it.
+
+        Raises the scan's own problem, GateBusy where too many wait, Unavailable where the database is
+        away. A caller who gives up waiting changes nothing: the scan is stored all the same.
+        """
+        if len(self._waiting) >= MOST_WAITING:
+            raise GateBusy(retry_after=1)
+        answer: asyncio.Future[Answer | Problem] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(presentation, answer))
+        self._start()
+        result = await answer
+        if isinstance(result, Problem):
+            raise result
+        return result
+
+    async def close(self) -> None:
+        """Waits until everything that was taken is stored."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def _start(self) -> None:
+        if self._waiting and len(self._running) < AT_ONCE[self._database.dialect]:
+            task = asyncio.create_task(self._run())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:LARGEST_LIST], self._waiting[LARGEST_LIST:]
+            await self._answer(batch)
+
+    async def _answer(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            async with begin_work(
+                self._database, self._deployment, now=self._clock(), actor=Actor.command("gate")
+            ) as work:
+                results = await admit(work, [waiting.presentation for waiting in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, not to this task
+            if len(batch) > 1 and not isinstance(error, Problem):
+                # One scan that breaks must not take the others down with it.
+                for waiting in batch:
+                    await self._answer([waiting])
+                return
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
+            return
+        for waiting, result in zip(batch, results, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(result)

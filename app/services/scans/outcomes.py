@@ -1,0 +1,104 @@
+"""What follows a scan at the gate: the outcome of a check, and the annulment of a mistake."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.errors import NotFound
+from app.models.devices import Device, Enrolment, Shift
+from app.models.scans import Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
+from app.services import audit
+from app.services.scans.errors import AnnulmentTooLate, NoOutcomeWanted, OutcomeConflict, ScanAnnulled
+from app.work import Work
+
+ANNULLED_WITHIN = timedelta(minutes=15)
+"""A mistake is noticed while the courier is still there; later a changed record would be a falsified one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """What followed a scan, and when it was recorded."""
+
+    enrolment_id: UUID
+    scan_id: UUID
+    at: datetime
+    outcome: Outcome | None
+    annulled: bool
+
+
+async def give_outcome(work: Work, *, enrolment_id: UUID, scan_id: UUID, outcome: Outcome) -> Follow:
+    """Records what the guard did after a check; `let_in` makes the scan an entry.
+
+    The same outcome again gets the same answer. Raises NotFound, NoOutcomeWanted, OutcomeConflict,
+    ScanAnnulled.
+    """
+    scan = await _scan_of_own_shift(work, enrolment_id, scan_id)
+    if scan.verdict != Verdict.check:
+        raise NoOutcomeWanted
+    if await work.session.get(ScanAnnulment, scan.id) is not None:
+        raise ScanAnnulled
+    await work.session.execute(
+        _insert(work, ScanOutcome)
+        .values(scan=scan.id, outcome=outcome, at=work.now, account_id=work.actor.account_id)
+        .on_conflict_do_nothing()
+    )
+    given = await work.session.get_one(ScanOutcome, scan.id)
+    if given.outcome != outcome:
+        raise OutcomeConflict
+    return Follow(enrolment_id, scan_id, given.at, outcome, annulled=False)
+
+
+async def annul(work: Work, *, enrolment_id: UUID, scan_id: UUID, reason: str) -> Follow:
+    """Takes a mistaken scan back, with a reason, within 15 minutes and on the device that made it.
+
+    The scan stays stored; it counts as no entry any more, and its code stays used. Annulling again
+    answers as the first time. Raises NotFound, AnnulmentTooLate.
+    """
+    scan = await _scan_of_own_shift(work, enrolment_id, scan_id)
+    before = await work.session.get(ScanAnnulment, scan.id)
+    if before is None and work.now - scan.recorded_at > ANNULLED_WITHIN:
+        raise AnnulmentTooLate
+    await work.session.execute(
+        _insert(work, ScanAnnulment)
+        .values(scan=scan.id, reason=reason, at=work.now, account_id=work.actor.account_id)
+        .on_conflict_do_nothing()
+    )
+    annulment = await work.session.get_one(ScanAnnulment, scan.id)
+    outcome = await work.session.get(ScanOutcome, scan.id)
+    if before is None:
+        audit.record(work, "scans.annulled", subject_kind="scan", subject_id=scan.id)
+    return Follow(
+        enrolment_id, scan_id, annulment.at, Outcome(outcome.outcome) if outcome else None, annulled=True
+    )
+
+
+async def _scan_of_own_shift(work: Work, enrolment_id: UUID, scan_id: UUID) -> Scan:
+    """A scan of an enrolment on which the actor has a shift open; raises NotFound for any other."""
+    scan = await work.session.scalar(
+        select(Scan)
+        .join(ScanKey, (ScanKey.scan == Scan.id) & (ScanKey.recorded_at == Scan.recorded_at))
+        .join(Enrolment, Enrolment.id == ScanKey.enrolment_id)
+        .join(Device, Device.id == Enrolment.device_id)
+        .join(Shift, (Shift.enrolment_id == Enrolment.id) & Shift.ended_at.is_(None))
+        .where(
+            ScanKey.enrolment_id == enrolment_id,
+            ScanKey.scan_id == scan_id,
+            Shift.account_id == work.actor.account_id,
+            Shift.sign_in_id == work.actor.sign_in_id,
+            Enrolment.closed_at.is_(None),
+            Device.lost_at.is_(None),
+        )
+        # Outcome and annulment of one scan exclude each other, so they take turns.
+        .with_for_update(of=ScanKey)
+    )
+    if scan is None:
+        raise NotFound
+    return scan
+
+
+def _insert(work: Work, table: Any) -> Any:
+    return (postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)

@@ -1,0 +1,51 @@
+"""Months of scans on PostgreSQL: made ahead, so that none lands in the partition for all others."""
+
+import re
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+AHEAD = 3
+"""Months: a worker may stand still for a quarter."""
+
+
+async def ensure_partitions(session: AsyncSession, now: datetime, *, ahead: int = AHEAD) -> list[str]:
+    """Makes the partitions for the month of `now` and `ahead` more; the names of those it made.
+
+    Scans that had to go to the partition for all others are moved along. Does nothing on SQLite.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return []
+    there = set(
+        await session.scalars(
+            text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'scans'::regclass")
+        )
+    )
+    made = []
+    first = now.astimezone(UTC)
+    for number in range(first.year * 12 + first.month - 1, first.year * 12 + first.month + ahead):
+        start, end = _month(number), _month(number + 1)
+        name = f"scans_y{start:%Y}m{start:%m}"
+        if name not in there:
+            await _make(session, name, start, end)
+            made.append(name)
+    return made
+
+
+async def _make(session: AsyncSession, name: str, start: datetime, end: datetime) -> None:
+    if not re.fullmatch(r"scans_y\d{4}m\d{2}", name):
+        raise ValueError(name)
+    bounds = f"'{start.isoformat()}'", f"'{end.isoformat()}'"
+    stray = f"recorded_at >= {bounds[0]} AND recorded_at < {bounds[1]}"
+    for statement in (
+        f"CREATE TABLE {name} (LIKE scans INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
+        # Names and bounds are made above from numbers alone.
+        f"WITH moved AS (DELETE FROM scans_other WHERE {stray} RETURNING *) INSERT INTO {name} SELECT * FROM moved",  # noqa: S608
+        f"ALTER TABLE scans ATTACH PARTITION {name} FOR VALUES FROM ({bounds[0]}) TO ({bounds[1]})",
+    ):
+        await session.execute(text(statement))
+
+
+def _month(number: int) -> datetime:
+    return datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)

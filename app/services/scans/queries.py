@@ -1,0 +1,198 @@
+"""Entries as couriers and property managers see them."""
+
+import base64
+import binascii
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, tuple_
+
+from app.clock import from_epoch
+from app.errors import MalformedRequest, NotFound
+from app.models.accounts import Role
+from app.models.areas import Area
+from app.models.compounds import Compound, Gate
+from app.models.couriers import Card, Courier, Person, Photo
+from app.models.devices import Device, Enrolment, Shift
+from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
+from app.pagination import Page
+from app.services.couriers.cards import CardFace, open_card
+from app.services.scans.rules import Reason
+from app.work import Place, Work
+
+PHOTO_SHOWN_FOR = timedelta(minutes=15)
+"""A guard compares a face while its owner stands there, and not later."""
+CURSOR = struct.Struct(">q16s")
+"""Time in microseconds since 1970, then the id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One passage through a gate, in or out: a scan that was admitted, or let in after a check."""
+
+    id: UUID
+    at: datetime
+    direction: Direction
+    compound_id: UUID
+    compound: str
+    gate: str
+    verdict: Verdict
+    reason: Reason
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOfSomebody:
+    """An entry with the masked identity that the guard saw."""
+
+    entry: Entry
+    card: CardFace | None
+
+
+async def own_entries(work: Work, *, cursor: str | None, limit: int) -> Page[Entry]:
+    """The entries of the signed-in courier, newest first. Empty for an account without a profile."""
+    query = _entries(cursor, limit).join(Courier, Courier.id == Scan.courier_id)
+    rows = (await work.session.execute(query.where(Courier.account_id == work.actor.account_id))).all()
+    return _page([_entry(row) for row in rows], limit)
+
+
+async def compound_entries(
+    work: Work, *, compound_id: UUID, cursor: str | None, limit: int
+) -> Page[EntryOfSomebody]:
+    """The entries of a compound, newest first, for those who manage it. Raises NotFound for another's."""
+    area = await work.session.scalar(
+        select(Area.path).join(Compound, Compound.area_code == Area.code).where(Compound.id == compound_id)
+    )
+    place = Place(area_path=area, compound_id=compound_id)
+    if area is None or not work.actor.may(Role.property_manager, at=place):
+        raise NotFound
+    query = (
+        _entries(cursor, limit)
+        .add_columns(Scan.card_id, Card.sealed, Person.id.label("person_id"), Person.wrapped_key)
+        .outerjoin(Courier, Courier.id == Scan.courier_id)
+        .outerjoin(Person, Person.id == Courier.person_id)
+        .outerjoin(Card, Card.id == Scan.card_id)
+        .where(Scan.compound_id == compound_id)
+    )
+    rows = (await work.session.execute(query)).all()
+    page = _page([_entry(row) for row in rows], limit)
+    cards = {
+        row.id: open_card(work.vault, row.wrapped_key, row.person_id, row.card_id, row.sealed)
+        for row in rows
+        if row.card_id and row.sealed and row.wrapped_key
+    }
+    return Page([EntryOfSomebody(entry, cards.get(entry.id)) for entry in page.items], page.next_cursor)
+
+
+async def photo_at_gate(work: Work, *, enrolment_id: UUID, scan_id: UUID) -> bytes:
+    """The photo (JPEG) on the card of a scan, for the guard who made it, for 15 minutes.
+
+    Raises NotFound where there is none, or it is not for this guard, or no longer.
+    """
+    row = (
+        await work.session.execute(
+            select(
+                Photo.id,
+                Photo.sealed,
+                Card.id.label("card_id"),
+                Card.sealed.label("sealed_card"),
+                Person.id.label("person_id"),
+                Person.wrapped_key,
+            )
+            .select_from(ScanKey)
+            .join(Scan, and_(Scan.id == ScanKey.scan, Scan.recorded_at == ScanKey.recorded_at))
+            .join(Card, Card.id == Scan.card_id)
+            .join(Courier, Courier.id == Scan.courier_id)
+            .join(Person, Person.id == Courier.person_id)
+            .join(Photo, Photo.courier_id == Courier.id)
+            .join(Shift, and_(Shift.enrolment_id == ScanKey.enrolment_id, Shift.ended_at.is_(None)))
+            .join(Enrolment, Enrolment.id == ScanKey.enrolment_id)
+            .join(Device, Device.id == Enrolment.device_id)
+            .where(
+                ScanKey.enrolment_id == enrolment_id,
+                ScanKey.scan_id == scan_id,
+                Scan.account_id == work.actor.account_id,
+                Shift.account_id == work.actor.account_id,
+                Shift.sign_in_id == work.actor.sign_in_id,
+                Enrolment.closed_at.is_(None),
+                Device.lost_at.is_(None),
+                ScanKey.recorded_at >= work.now - PHOTO_SHOWN_FOR,
+            )
+        )
+    ).all()
+    for found in row:
+        if found.wrapped_key is None:
+            continue
+        face = open_card(work.vault, found.wrapped_key, found.person_id, found.card_id, found.sealed_card)
+        if face.photo_id == found.id:
+            key = work.vault.person_key(found.wrapped_key, found.person_id)
+            return key.open(found.sealed, table="photos", column="sealed", row=found.id)
+    raise NotFound
+
+
+def _entries(
+    cursor: str | None, limit: int
+) -> Select[UUID, datetime, str, UUID, str, str, str, str, str]:
+    query = (
+        select(
+            Scan.id,
+            Scan.recorded_at,
+            Scan.direction,
+            Scan.compound_id,
+            Compound.name.label("compound"),
+            Gate.name.label("gate"),
+            Scan.verdict,
+            Scan.reason,
+            ScanOutcome.outcome,
+        )
+        .join(Gate, Gate.id == Scan.gate_id)
+        .join(Compound, Compound.id == Scan.compound_id)
+        .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
+        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
+        .where(ScanAnnulment.scan.is_(None), is_entry())
+        .order_by(Scan.recorded_at.desc(), Scan.id.desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        query = query.where(tuple_(Scan.recorded_at, Scan.id) < tuple_(*_read_cursor(cursor)))
+    return query
+
+
+def is_entry() -> ColumnElement[bool]:
+    """Whether a scan joined with its outcome let somebody through."""
+    return or_(Scan.verdict == Verdict.admit, ScanOutcome.outcome == Outcome.let_in)
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
+    return Entry(
+        id=row.id,
+        at=row.recorded_at,
+        direction=Direction(row.direction),
+        compound_id=row.compound_id,
+        compound=row.compound,
+        gate=row.gate,
+        verdict=Verdict(row.verdict),
+        reason=Reason(row.reason),
+        outcome=Outcome(row.outcome) if row.outcome else None,
+    )
+
+
+def _page(entries: Sequence[Entry], limit: int) -> Page[Entry]:
+    items = entries[:limit]
+    if len(entries) <= limit:
+        return Page(items, None)
+    last = items[-1]
+    micros = round((last.at - from_epoch(0)) / timedelta(microseconds=1))
+    return Page(items, base64.urlsafe_b64encode(CURSOR.pack(micros, last.id.bytes)).decode())
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        micros, scan = CURSOR.unpack(base64.urlsafe_b64decode(cursor))
+        return from_epoch(0) + timedelta(microseconds=micros), UUID(bytes=scan)
+    except (ValueError, OverflowError, struct.error, binascii.Error):
+        raise MalformedRequest from None

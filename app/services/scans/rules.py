@@ -1,0 +1,138 @@
+"""Decides a scan: pure rules over what was presented and what is known."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from app.models.couriers import CourierState
+from app.models.scans import Verdict
+from app.services.codes.format import Timing, check_times
+from app.services.codes.reading import Proof, Unreadable
+from app.services.keys.rules import KeyState
+from app.services.scans.presentation import Presentation
+
+
+class Reason(StrEnum):
+    """Why a scan got its verdict. Stable: devices and analysts read it."""
+
+    verified = "verified"
+    code_used = "code_used"
+    key_withdrawn = "key_withdrawn"
+    other_city = "other_city"
+    unreadable = "unreadable"
+    forged = "forged"
+    unknown_issuer = "unknown_issuer"
+    unknown_key = "unknown_key"
+    not_yet_valid = "not_yet_valid"
+    expired = "expired"
+    unknown_courier = "unknown_courier"
+    code_ended = "code_ended"
+    not_verified = "not_verified"
+    suspended = "suspended"
+    left = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class CourierFacts:
+    """What the gate may know of the courier behind a handle."""
+
+    courier_id: UUID
+    state: CourierState
+    codes_from: datetime | None
+    card_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstUse:
+    """When and where a code was used first."""
+
+    at: datetime
+    gate_id: UUID
+    gate_name: str
+    compound_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFacts:
+    """What is known about one code at the time of the decision."""
+
+    key_state: KeyState | None
+    """None where the key is not known here."""
+    ours: bool
+    """Issued under this deployment's issuer."""
+    minted_here: bool
+    """Its jti is one that only this server can have made."""
+    courier: CourierFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict and why; `uses_code` tells whether this scan uses the code up."""
+
+    verdict: Verdict
+    reason: Reason
+    uses_code: bool = False
+
+
+def decide(presentation: Presentation, facts: CodeFacts, now: datetime) -> Decision:
+    """The verdict on a scan by everything but the code's earlier use, at the server's time `now`.
+
+    The order matters: what casts doubt on the code comes before what it says, and nothing about a
+    courier is told on the strength of a code that is not genuine, ours and in time.
+    """
+    if isinstance(presentation.read, Unreadable):
+        return Decision(Verdict.refuse, Reason.unreadable)
+    code = presentation.read.code
+    match presentation.read.proof:
+        case Proof.unknown_issuer:
+            return Decision(Verdict.refuse, Reason.unknown_issuer)
+        case Proof.unknown_key:
+            return Decision(Verdict.refuse, Reason.unknown_key)
+        case Proof.forged:
+            return Decision(Verdict.refuse, Reason.forged)
+        case Proof.genuine:
+            pass
+        case never:
+            assert_never(never)
+    if facts.key_state is None:
+        return Decision(Verdict.refuse, Reason.unknown_key)
+    withdrawn = facts.key_state is KeyState.withdrawn
+    if facts.ours and not facts.minted_here:
+        # The signature is right, yet we did not make it: the key has leaked.
+        return Decision(Verdict.refuse, Reason.key_withdrawn if withdrawn else Reason.forged)
+    if withdrawn and not facts.ours:
+        return Decision(Verdict.refuse, Reason.key_withdrawn)
+    match check_times(code, now):
+        case Timing.TOO_EARLY:
+            return Decision(Verdict.refuse, Reason.not_yet_valid)
+        case Timing.EXPIRED:
+            return Decision(Verdict.refuse, Reason.expired)
+        case Timing.VALID:
+            pass
+    if not facts.ours:
+        return Decision(Verdict.check, Reason.other_city, uses_code=True)
+    if facts.courier is None:
+        return Decision(Verdict.refuse, Reason.unknown_courier)
+    if facts.courier.codes_from is not None and code.iat < facts.courier.codes_from.timestamp():
+        return Decision(Verdict.refuse, Reason.code_ended)
+    match facts.courier.state:
+        case CourierState.pending:
+            return Decision(Verdict.refuse, Reason.not_verified)
+        case CourierState.suspended:
+            return Decision(Verdict.refuse, Reason.suspended)
+        case CourierState.left:
+            return Decision(Verdict.refuse, Reason.left)
+        case CourierState.verified:
+            pass
+    if withdrawn:
+        return Decision(Verdict.check, Reason.key_withdrawn, uses_code=True)
+    return Decision(Verdict.admit, Reason.verified, uses_code=True)
+
+
+def after_first_use(decision: Decision, first: FirstUse | None) -> Decision:
+    """The same decision, unless the code was used before: then a guard has to look at the face."""
+    if first is None:
+        return decision
+    return Decision(Verdict.check, Reason.code_used)

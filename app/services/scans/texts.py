@@ -1,0 +1,51 @@
+"""The sentence that the guard reads, for every reason.
+
+A scan sent again is answered word for word, and its sentence is made from what was stored. So a
+released sentence is not reworded: a new wording is a new reason.
+"""
+
+from typing import Any
+
+from app.errors import Text
+from app.services.scans.rules import Reason
+
+SENTENCES: dict[Reason, Text] = {
+    Reason.verified: Text("可以通行。", "Let in."),
+    Reason.code_used: Text(
+        "此码已于{at}在{compound}{gate}使用过，请核对本人面容。",
+        "This code was used at {at} at {compound}, {gate}. Look at the face.",
+    ),
+    Reason.key_withdrawn: Text(
+        "此码的签名密钥已停用，请核对本人面容，或请对方刷新惠新码。",
+        "The key of this code was withdrawn. Look at the face, or ask for a fresh code.",
+    ),
+    Reason.other_city: Text(
+        "外地城市的惠新码，真实有效，请核对本人面容。", "A genuine code of another city. Look at the face."
+    ),
+    Reason.unreadable: Text(
+        "这不是惠新码，请对方打开小程序出示。", "This is not a 惠新码. Ask for the mini-program."
+    ),
+    Reason.forged: Text("此码是伪造的，不得放行。", "This code is forged. Do not let in."),
+    Reason.unknown_issuer: Text(
+        "此码由未受信任的城市签发。", "This code comes from a city that is not trusted here."
+    ),
+    Reason.unknown_key: Text(
+        "此码的签名密钥未知，请对方刷新惠新码。", "The key of this code is unknown. Ask for a fresh code."
+    ),
+    Reason.not_yet_valid: Text(
+        "此码尚未生效，请稍等片刻再扫。", "This code is not valid yet. Wait a moment and scan again."
+    ),
+    Reason.expired: Text("此码已过期，请对方刷新惠新码。", "This code has expired. Ask for a fresh one."),
+    Reason.unknown_courier: Text("查不到此码对应的劳动者。", "No courier stands behind this code."),
+    Reason.code_ended: Text(
+        "此码已作废，请对方在新手机上出示惠新码。", "This code has ended. Ask for the code on the new phone."
+    ),
+    Reason.not_verified: Text("此人尚未通过认证。", "This person is not verified yet."),
+    Reason.suspended: Text("此人的惠新码已暂停使用。", "The code of this person is suspended."),
+    Reason.left: Text("此人已退出惠新码。", "This person has left 惠新码."),
+}
+
+
+def sentence(reason: Reason, language: str, details: dict[str, Any] | None) -> str:
+    """The sentence for `reason` in `language`, filled from the stored `details`."""
+    return SENTENCES[reason].render(language, **(details or {}))
