@@ -19,7 +19,7 @@ class WeChatAccessToken(Base):
     __tablename__ = "wechat_access_tokens"
     __table_args__ = table_args(
         CheckConstraint("(sealed_token IS NULL) = (expires_at IS NULL)", name="expires_with_token"),
-        CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease_has_end"),
+        CheckConstraint("(lease_holder IS NULL) = (leased_until IS NULL)", name="lease_has_end"),
         CheckConstraint("forced_count >= 0", name="forced_count_counts"),
     )
 
@@ -31,8 +31,8 @@ class WeChatAccessToken(Base):
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=0)
     """Grows by one with every swap."""
-    lease_owner: Mapped[UUID | None] = mapped_column(Id)
-    lease_until: Mapped[datetime | None] = mapped_column(Instant)
+    lease_holder: Mapped[UUID | None] = mapped_column(Id)
+    leased_until: Mapped[datetime | None] = mapped_column(Instant)
     forced_at: Mapped[datetime | None] = mapped_column(Instant)
     """When a renewal was last forced; WeChat wants 30 s between two."""
     forced_on: Mapped[date | None] = mapped_column(Date)

@@ -1,0 +1,1 @@
+"""WeChat: sign-in, access token, phone number and the domain check."""
