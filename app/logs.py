@@ -26,6 +26,9 @@ SECRETS = re.compile(
 )
 """The last line of defence. Nothing that matches should reach a log call in the first place."""
 
+SHORTEST_SECRET = 11
+"""Characters of a phone number; most of a log line is shorter, and every request writes one."""
+
 STRUCK = "[struck]"
 
 PLAIN_SPEAKERS = ("uvicorn", "alembic", "app")
@@ -105,7 +108,7 @@ def strike_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
 def _struck(value: Any) -> Any:
     match value:
         case str():
-            return SECRETS.sub(STRUCK, value)
+            return SECRETS.sub(STRUCK, value) if len(value) >= SHORTEST_SECRET else value
         case Mapping():
             return {key: _struck(inner) for key, inner in value.items()}
         case list() | tuple():

@@ -1,6 +1,7 @@
 """Whose address a request comes from, believing only proxies that the deployment trusts."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
@@ -30,6 +31,7 @@ def client_address(
     return str(heard)
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     bare = text.strip().strip('"')
     if bare.startswith("["):

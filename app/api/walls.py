@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import FastAPI
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,16 +40,14 @@ SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Other methods are counted as one, so that nobody can fill the measures with names."""
 
-SECURITY_HEADERS: Mapping[str, str] = {
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-}
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 """Sent with every answer that does not set them itself. Nothing here may be cached: nearly every
 answer is about one person."""
-
-log = structlog.get_logger(about="http")
 
 IsOutage = Callable[[Exception], bool]
 """Says of an exception that it means a part is away (503), rather than that the program is wrong."""
@@ -135,6 +133,8 @@ class OuterWall:
         self.metrics = metrics
         self.outages = outages
         self.clock = clock
+        # Bound once: every request writes a line.
+        self.log = structlog.get_logger(about="http").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -147,7 +147,6 @@ class OuterWall:
         scope[CLIENT] = client_address(
             scope.get("client"), headers.getlist("x-forwarded-for"), self.settings.trusted_proxies
         )
-        structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = 0
 
@@ -155,10 +154,12 @@ class OuterWall:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                sent = MutableHeaders(scope=message)
-                sent["x-request-id"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    sent.setdefault(name, value)
+                set_already = {name for name, _ in message.get("headers", ())}
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *(pair for pair in SECURITY_HEADERS if pair[0] not in set_already),
+                    (b"x-request-id", request_id.encode()),
+                ]
             await send(message)
 
         self.metrics.under_way.inc()
@@ -166,7 +167,7 @@ class OuterWall:
             await self.app(scope, receive, send_named)
         except Exception as exc:  # noqa: BLE001 # the last resort
             # Not log.exception: a message or a local value may be about a person.
-            log.error("unforeseen", fault=outline(exc))  # noqa: TRY400
+            self.log.error("unforeseen", fault=outline(exc))  # noqa: TRY400
             if status:
                 # Half an answer is out. Only breaking the connection tells the client.
                 raise BrokenAnswer from None
@@ -184,7 +185,7 @@ class OuterWall:
         method = scope["method"] if scope["method"] in KNOWN_METHODS else "OTHER"
         route = route_template(scope)
         self.metrics.answered(method, route, status, seconds)
-        log.info(
+        self.log.info(
             "request",
             method=method,
             route=route,

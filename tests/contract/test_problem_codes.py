@@ -16,7 +16,7 @@ for module in pkgutil.walk_packages(app.__path__, "app."):
         importlib.import_module(module.name)
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.code)
+@pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.code)
 def test_every_problem_is_complete(kind: type[Problem]) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]{2,63}", kind.code)
     assert 400 <= kind.status <= 599
