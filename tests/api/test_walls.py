@@ -18,6 +18,7 @@ from starlette.types import Message, Scope
 
 from app.api.body import JsonRoute
 from app.api.client import client_address
+from app.api.measures import install_measures
 from app.api.problems import install_problem_handlers
 from app.api.schemas import base
 from app.api.walls import CLIENT, BrokenAnswer, WallSettings, install_walls, remember_account
@@ -188,6 +189,16 @@ async def test_measures_carry_templates_only() -> None:
     assert 'method="OTHER",route="/v1/where",status="405"' in text
     assert "huixin_http_requests_under_way 0.0" in text
     assert "secret" not in text.lower()
+
+
+async def test_only_watchers_see_the_measures() -> None:
+    site = Site(WallSettings())
+    install_measures(site.app, metrics=site.metrics, watchers=(ip_network("10.0.0.1/32"),))
+    async with site.client() as watcher, site.client("10.0.0.2") as other:
+        seen = await watcher.get("/metrics")
+        assert seen.headers["content-type"].startswith("text/plain; version=")
+        assert "huixin_http_requests_under_way 1.0" in seen.text
+        assert (await other.get("/metrics")).status_code == 404
 
 
 async def test_requests_over_the_cap_are_shed_at_once() -> None:
