@@ -79,6 +79,17 @@ async def list_compounds(
     return page_of([_as_seen(work, *row) for row in rows], limit)
 
 
+async def read_gate(work: Work, *, gate_id: UUID) -> Gate:
+    """One gate, seen by whoever sees it in its compound; raises NotFound."""
+    gate = await work.session.get(Gate, gate_id)
+    if gate is None:
+        raise NotFound
+    seen = await read_compound(work, compound_id=gate.compound_id)
+    if gate not in seen.gates:
+        raise NotFound
+    return gate
+
+
 async def reach_compound(work: Work, *roles: Role, compound_id: UUID) -> tuple[Compound, Place]:
     """A compound that one of the caller's `roles` reaches, and its place; raises NotFound."""
     found = (

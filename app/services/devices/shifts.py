@@ -1,6 +1,7 @@
 """Shifts: who stands behind an enrolled device, and how it is handed over."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -29,6 +30,11 @@ class PlacedShift:
     shift: Shift
     gate: Gate
     compound: Compound
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it ends by itself, unless it was ended before."""
+        return self.shift.ended_at or self.shift.started_at + LONGEST_SHIFT
 
 
 async def start_shift(
