@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from app.models.couriers import DocumentType
 from app.services.couriers.documents import (
     EARLIEST_BIRTH,
     FAULT_TEXTS,
@@ -13,7 +14,6 @@ from app.services.couriers.documents import (
     MINIMUM_AGE,
     PERMIT_REGIONS,
     DocumentFault,
-    DocumentType,
     InvalidDocument,
     Sex,
     UnderAge,
@@ -65,18 +65,18 @@ def test_check_character_of_the_standards_own_example() -> None:
 
 @given(CITIZEN_NUMBERS)
 def test_every_possible_resident_id_is_taken(number: str) -> None:
-    document = normalise_document(DocumentType.RESIDENT_ID, number, today=TODAY)
+    document = normalise_document(DocumentType.resident_id, number, today=TODAY)
     assert document.number == number
-    assert document.type is DocumentType.RESIDENT_ID
+    assert document.type is DocumentType.resident_id
     assert f"{document.birth_date:%Y%m%d}" == number[6:14]
     assert document.sex is (Sex.MALE if number[16] in "13579" else Sex.FEMALE)
 
 
 @given(
     st.one_of(
-        st.tuples(st.just(DocumentType.RESIDENT_ID), CITIZEN_NUMBERS),
-        st.tuples(st.just(DocumentType.RESIDENCE_PERMIT), PERMIT_NUMBERS),
-        st.tuples(st.just(DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD), CARD_NUMBERS),
+        st.tuples(st.just(DocumentType.resident_id), CITIZEN_NUMBERS),
+        st.tuples(st.just(DocumentType.residence_permit), PERMIT_NUMBERS),
+        st.tuples(st.just(DocumentType.foreign_permanent_resident_card), CARD_NUMBERS),
     ),
     st.integers(0, 17),
     st.sampled_from("0123456789X"),
@@ -93,26 +93,26 @@ def test_every_substitution_of_one_character_is_refused(
 def test_swapped_neighbours_are_refused(number: str, place: int) -> None:
     swapped = number[:place] + number[place + 1] + number[place] + number[place + 2 :]
     assume(swapped != number)
-    fault(DocumentType.RESIDENT_ID, swapped)
+    fault(DocumentType.resident_id, swapped)
 
 
 @given(CITIZEN_NUMBERS, st.lists(st.tuples(st.integers(0, 18), st.sampled_from(" -\u3000\u00a0\u200b－—"))))
 def test_spellings_of_one_number_are_one_document(number: str, gaps: list[tuple[int, str]]) -> None:
-    plain = normalise_document(DocumentType.RESIDENT_ID, number, today=TODAY)
+    plain = normalise_document(DocumentType.resident_id, number, today=TODAY)
     typed = number.lower().translate(FULL_WIDTH)
     for place, gap in gaps:
         typed = typed[:place] + gap + typed[place:]
-    assert normalise_document(DocumentType.RESIDENT_ID, typed, today=TODAY) == plain
+    assert normalise_document(DocumentType.resident_id, typed, today=TODAY) == plain
 
 
-@given(PERMIT_NUMBERS, st.sampled_from([DocumentType.RESIDENT_ID, DocumentType.RESIDENCE_PERMIT]))
+@given(PERMIT_NUMBERS, st.sampled_from([DocumentType.resident_id, DocumentType.residence_permit]))
 def test_a_residence_permit_is_one_document_under_either_type(number: str, type_: DocumentType) -> None:
-    assert normalise_document(type_, number, today=TODAY).type is DocumentType.RESIDENCE_PERMIT
+    assert normalise_document(type_, number, today=TODAY).type is DocumentType.residence_permit
 
 
 @given(CARD_NUMBERS)
 def test_every_new_permanent_resident_card_is_taken(number: str) -> None:
-    document = normalise_document(DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, number, today=TODAY)
+    document = normalise_document(DocumentType.foreign_permanent_resident_card, number, today=TODAY)
     assert (document.number, f"{document.birth_date:%Y%m%d}") == (number, number[6:14])
 
 
@@ -127,22 +127,22 @@ def test_every_new_permanent_resident_card_is_taken(number: str) -> None:
     ],
 )
 def test_old_permanent_resident_cards_are_taken(number: str, birth: date) -> None:
-    document = normalise_document(DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, number, today=TODAY)
+    document = normalise_document(DocumentType.foreign_permanent_resident_card, number, today=TODAY)
     assert document.birth_date == birth
 
 
 @pytest.mark.parametrize(
     ("type_", "number", "canonical"),
     [
-        (DocumentType.HK_MACAO_PERMIT, "H00000001", "H00000001"),
-        (DocumentType.HK_MACAO_PERMIT, "m 0000 0001", "M00000001"),
-        (DocumentType.HK_MACAO_PERMIT, "H0000000102", "H00000001"),
-        (DocumentType.HK_MACAO_PERMIT, "Ｈ０００００００１", "H00000001"),
-        (DocumentType.TAIWAN_PERMIT, "00000001", "00000001"),
-        (DocumentType.TAIWAN_PERMIT, "0000000102", "00000001"),
-        (DocumentType.TAIWAN_PERMIT, "0000000102(D)", "00000001"),
-        (DocumentType.TAIWAN_PERMIT, "0000000102（b）", "00000001"),
-        (DocumentType.TAIWAN_PERMIT, "0000000102B", "00000001"),
+        (DocumentType.hk_macao_permit, "H00000001", "H00000001"),
+        (DocumentType.hk_macao_permit, "m 0000 0001", "M00000001"),
+        (DocumentType.hk_macao_permit, "H0000000102", "H00000001"),
+        (DocumentType.hk_macao_permit, "Ｈ０００００００１", "H00000001"),
+        (DocumentType.taiwan_permit, "00000001", "00000001"),
+        (DocumentType.taiwan_permit, "0000000102", "00000001"),
+        (DocumentType.taiwan_permit, "0000000102(D)", "00000001"),
+        (DocumentType.taiwan_permit, "0000000102（b）", "00000001"),
+        (DocumentType.taiwan_permit, "0000000102B", "00000001"),
     ],
 )
 def test_permits_keep_the_part_that_is_for_life(type_: DocumentType, number: str, canonical: str) -> None:
@@ -158,36 +158,36 @@ def valid_but(birth: str, region: str = "509999") -> str:
 @pytest.mark.parametrize(
     ("type_", "number", "expected"),
     [
-        (DocumentType.RESIDENT_ID, "", DocumentFault.LENGTH),
-        (DocumentType.RESIDENT_ID, "509999900101001", DocumentFault.LENGTH),
-        (DocumentType.RESIDENT_ID, " " * 64 + valid_but("19900101"), DocumentFault.LENGTH),
-        (DocumentType.RESIDENT_ID, "A" * 18, DocumentFault.ALPHABET),
-        (DocumentType.RESIDENT_ID, "5099991990010100\u0661" + "1", DocumentFault.ALPHABET),
-        (DocumentType.RESIDENT_ID, "50999919900101X011", DocumentFault.ALPHABET),
-        (DocumentType.RESIDENT_ID, valid_but("19900101", "169999"), DocumentFault.PROVINCE),
-        (DocumentType.RESIDENT_ID, valid_but("19900101", "009999"), DocumentFault.PROVINCE),
-        (DocumentType.RESIDENT_ID, valid_but("19900101", "950840"), DocumentFault.PROVINCE),
-        (DocumentType.RESIDENCE_PERMIT, valid_but("19900101"), DocumentFault.PROVINCE),
-        (DocumentType.RESIDENT_ID, valid_but("19900229"), DocumentFault.DATE),
-        (DocumentType.RESIDENT_ID, valid_but("19901301"), DocumentFault.DATE),
-        (DocumentType.RESIDENT_ID, valid_but("18991231"), DocumentFault.DATE),
-        (DocumentType.RESIDENT_ID, valid_but("20261123"), DocumentFault.DATE),
-        (DocumentType.RESIDENT_ID, valid_but("00000000"), DocumentFault.DATE),
-        (DocumentType.HK_MACAO_PERMIT, "H0000000", DocumentFault.LENGTH),
-        (DocumentType.HK_MACAO_PERMIT, "H000000010", DocumentFault.LENGTH),
-        (DocumentType.HK_MACAO_PERMIT, "C00000001", DocumentFault.ALPHABET),
-        (DocumentType.HK_MACAO_PERMIT, "HA0000001", DocumentFault.ALPHABET),
-        (DocumentType.TAIWAN_PERMIT, "0000001", DocumentFault.LENGTH),
-        (DocumentType.TAIWAN_PERMIT, "A0000001", DocumentFault.ALPHABET),
-        (DocumentType.TAIWAN_PERMIT, "0000000102)D(", DocumentFault.ALPHABET),
-        (DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, "XXA5099850101", DocumentFault.LENGTH),
-        (DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, "XX1509985010112", DocumentFault.ALPHABET),
-        (DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, "CHN509985010112", DocumentFault.NATIONALITY),
-        (DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, "XXA009985010112", DocumentFault.PROVINCE),
-        (DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, "XXA509985023012", DocumentFault.DATE),
-        (DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, valid_but("19900101"), DocumentFault.PROVINCE),
+        (DocumentType.resident_id, "", DocumentFault.LENGTH),
+        (DocumentType.resident_id, "509999900101001", DocumentFault.LENGTH),
+        (DocumentType.resident_id, " " * 64 + valid_but("19900101"), DocumentFault.LENGTH),
+        (DocumentType.resident_id, "A" * 18, DocumentFault.ALPHABET),
+        (DocumentType.resident_id, "5099991990010100\u0661" + "1", DocumentFault.ALPHABET),
+        (DocumentType.resident_id, "50999919900101X011", DocumentFault.ALPHABET),
+        (DocumentType.resident_id, valid_but("19900101", "169999"), DocumentFault.PROVINCE),
+        (DocumentType.resident_id, valid_but("19900101", "009999"), DocumentFault.PROVINCE),
+        (DocumentType.resident_id, valid_but("19900101", "950840"), DocumentFault.PROVINCE),
+        (DocumentType.residence_permit, valid_but("19900101"), DocumentFault.PROVINCE),
+        (DocumentType.resident_id, valid_but("19900229"), DocumentFault.DATE),
+        (DocumentType.resident_id, valid_but("19901301"), DocumentFault.DATE),
+        (DocumentType.resident_id, valid_but("18991231"), DocumentFault.DATE),
+        (DocumentType.resident_id, valid_but("20261123"), DocumentFault.DATE),
+        (DocumentType.resident_id, valid_but("00000000"), DocumentFault.DATE),
+        (DocumentType.hk_macao_permit, "H0000000", DocumentFault.LENGTH),
+        (DocumentType.hk_macao_permit, "H000000010", DocumentFault.LENGTH),
+        (DocumentType.hk_macao_permit, "C00000001", DocumentFault.ALPHABET),
+        (DocumentType.hk_macao_permit, "HA0000001", DocumentFault.ALPHABET),
+        (DocumentType.taiwan_permit, "0000001", DocumentFault.LENGTH),
+        (DocumentType.taiwan_permit, "A0000001", DocumentFault.ALPHABET),
+        (DocumentType.taiwan_permit, "0000000102)D(", DocumentFault.ALPHABET),
+        (DocumentType.foreign_permanent_resident_card, "XXA5099850101", DocumentFault.LENGTH),
+        (DocumentType.foreign_permanent_resident_card, "XX1509985010112", DocumentFault.ALPHABET),
+        (DocumentType.foreign_permanent_resident_card, "CHN509985010112", DocumentFault.NATIONALITY),
+        (DocumentType.foreign_permanent_resident_card, "XXA009985010112", DocumentFault.PROVINCE),
+        (DocumentType.foreign_permanent_resident_card, "XXA509985023012", DocumentFault.DATE),
+        (DocumentType.foreign_permanent_resident_card, valid_but("19900101"), DocumentFault.PROVINCE),
         (
-            DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD,
+            DocumentType.foreign_permanent_resident_card,
             valid_but("19900101", "950000"),
             DocumentFault.NATIONALITY,
         ),
@@ -208,7 +208,7 @@ def test_any_text_is_a_document_or_refused(type_: DocumentType, number: str) -> 
 
 def test_nothing_printed_shows_the_number() -> None:
     number = valid_but("19900101")
-    document = normalise_document(DocumentType.RESIDENT_ID, number, today=TODAY)
+    document = normalise_document(DocumentType.resident_id, number, today=TODAY)
     assert number not in repr(document)
     assert "1990" not in repr(document)
 

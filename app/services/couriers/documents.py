@@ -8,27 +8,9 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from app.errors import Problem, Text
+from app.models.couriers import DocumentType
 from app.services.areas.divisions import PROVINCES
 from app.services.spelling import LONGEST_NUMBER, compact
-
-
-class DocumentType(StrEnum):
-    """The kinds of document (证件) that prove who a courier is."""
-
-    RESIDENT_ID = "resident_id"
-    """居民身份证, GB 11643-1999."""
-
-    HK_MACAO_PERMIT = "hk_macao_permit"
-    """港澳居民来往内地通行证."""
-
-    TAIWAN_PERMIT = "taiwan_permit"
-    """台湾居民来往大陆通行证."""
-
-    RESIDENCE_PERMIT = "residence_permit"
-    """港澳台居民居住证."""
-
-    FOREIGN_PERMANENT_RESIDENT_CARD = "foreign_permanent_resident_card"
-    """外国人永久居留身份证, of 2023 (18 characters) or before (15)."""
 
 
 class Sex(StrEnum):
@@ -139,13 +121,13 @@ def normalise_document(type_: DocumentType, number: str, *, today: date) -> Docu
         raise InvalidDocument(DocumentFault.LENGTH)
     bare = compact(number)
     match type_:
-        case DocumentType.RESIDENT_ID | DocumentType.RESIDENCE_PERMIT:
+        case DocumentType.resident_id | DocumentType.residence_permit:
             return _citizen_number(type_, bare, today)
-        case DocumentType.HK_MACAO_PERMIT:
+        case DocumentType.hk_macao_permit:
             return _hk_macao_permit(bare)
-        case DocumentType.TAIWAN_PERMIT:
+        case DocumentType.taiwan_permit:
             return _taiwan_permit(bare)
-        case DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD:
+        case DocumentType.foreign_permanent_resident_card:
             return _permanent_resident_card(bare, today)
 
 
@@ -176,14 +158,14 @@ def _citizen_number(type_: DocumentType, number: str, today: date) -> Document:
     _require_eighteen(number)
     region = number[:2]
     if region in PERMIT_REGIONS:
-        type_ = DocumentType.RESIDENCE_PERMIT
-    elif type_ is DocumentType.RESIDENCE_PERMIT or region not in MAINLAND_PROVINCES:
+        type_ = DocumentType.residence_permit
+    elif type_ is DocumentType.residence_permit or region not in MAINLAND_PROVINCES:
         raise InvalidDocument(DocumentFault.PROVINCE)
     return _dated(type_, number, today)
 
 
 def _hk_macao_permit(number: str) -> Document:
-    """H or M, eight digits for life, and on cards until 2012 two digits that count the renewals.
+    """港澳居民来往内地通行证: H or M, eight digits for life, and on old cards two that count the renewals.
 
     Rule of the Ministry of Public Security on the numbers of these permits, March 2010.
     """
@@ -191,28 +173,30 @@ def _hk_macao_permit(number: str) -> Document:
         raise InvalidDocument(DocumentFault.LENGTH)
     if not re.fullmatch(r"[HM][0-9]+", number):
         raise InvalidDocument(DocumentFault.ALPHABET)
-    return Document(DocumentType.HK_MACAO_PERMIT, number[:9])
+    return Document(DocumentType.hk_macao_permit, number[:9])
 
 
 def _taiwan_permit(number: str) -> Document:
-    """Eight digits for life; on booklets until 2008 two more and the issuer's letter or digit, bracketed.
+    """台湾居民来往大陆通行证: eight digits for life.
 
-    Announcement of the exit and entry administration, in force since 25 September 2008.
+    On booklets until 2008 two more, and the issuer's letter or digit in brackets. Announcement of the
+    exit and entry administration, in force since 25 September 2008.
     """
     bare = number.replace("(", "").replace(")", "")
     if len(bare) not in {8, 10, 11}:
         raise InvalidDocument(DocumentFault.LENGTH)
     if not re.fullmatch(r"[0-9]{8}(?:[0-9]{2}(?:\([0-9A-Z]\)|[0-9A-Z])?)?", number):
         raise InvalidDocument(DocumentFault.ALPHABET)
-    return Document(DocumentType.TAIWAN_PERMIT, bare[:8])
+    return Document(DocumentType.taiwan_permit, bare[:8])
 
 
 def _permanent_resident_card(number: str, today: date) -> Document:
-    """New: 9, province, nationality (ISO 3166-1 numeric), birth, order number, MOD 11-2.
+    """外国人永久居留身份证.
 
-    Old: nationality in letters, four digits of region, birth as YYMMDD, order number, check digit.
+    New: 9, province, nationality (ISO 3166-1 numeric), birth, order number, MOD 11-2. Old: nationality
+    in letters, four digits of region, birth as YYMMDD, order number, check digit.
     National Immigration Administration, machine-reading rules for the card of 2023, section 2. The
-    old check digit is not verified: its formula was never published, and a valid card must pass.
+    old check digit is not verified: no official source gives its formula, and a valid card must pass.
     """
     if len(number) == len("AAA000000000000"):
         return _old_permanent_resident_card(number, today)
@@ -221,7 +205,7 @@ def _permanent_resident_card(number: str, today: date) -> Document:
         raise InvalidDocument(DocumentFault.PROVINCE)
     if number[3:6] == "000":
         raise InvalidDocument(DocumentFault.NATIONALITY)
-    return _dated(DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, number, today)
+    return _dated(DocumentType.foreign_permanent_resident_card, number, today)
 
 
 def _old_permanent_resident_card(number: str, today: date) -> Document:
@@ -234,7 +218,7 @@ def _old_permanent_resident_card(number: str, today: date) -> Document:
     birth = _possible_date(f"20{number[7:13]}", today) or _possible_date(f"19{number[7:13]}", today)
     if birth is None:
         raise InvalidDocument(DocumentFault.DATE)
-    return Document(DocumentType.FOREIGN_PERMANENT_RESIDENT_CARD, number, birth)
+    return Document(DocumentType.foreign_permanent_resident_card, number, birth)
 
 
 def _require_eighteen(number: str) -> None:
