@@ -1,6 +1,7 @@
 """`huixin migrate`: brings the database to the schema of this release."""
 
 import asyncio
+import os
 
 import typer
 from alembic.util import CommandError
@@ -25,6 +26,7 @@ def migrate() -> None:
 
 async def bring_to_head(url: str) -> tuple[str | None, str]:
     """The schema's revision before and after. Raises Refused where a newer release has been here."""
+    os.umask(0o077)  # a SQLite file is made here, and is nobody else's to read
     database = Database(url)
     try:
         before = await database.revision()
