@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import Clock
 from app.errors import Unauthenticated
 from app.models.accounts import Account, Grant, Role, ScopeKind, SignIn
+from app.services.accounts.rules import WIDE
 from app.services.tokens import AccessClaims, InvalidToken, SecretKey, read_access_token, secret_key
 from app.settings import Secrets
 from app.work import Actor, Scope
@@ -38,14 +39,22 @@ class AccessTokens:
 async def load_actor(session: AsyncSession, claims: AccessClaims) -> Actor:
     """The account behind `claims` with its live grants, in one statement.
 
-    Raises Unauthenticated where the sign-in or the account has ended since the token was issued.
+    Wide roles are withheld while the account has no confirmed second factor. Raises Unauthenticated
+    where the sign-in or the account has ended since the token was issued.
     """
     rows = (
         await session.execute(
             select(Account.kind, Grant.role, Grant.scope_kind, Grant.scope_id)
             .select_from(SignIn)
             .join(Account, Account.id == SignIn.account_id)
-            .outerjoin(Grant, and_(Grant.account_id == Account.id, Grant.revoked_at.is_(None)))
+            .outerjoin(
+                Grant,
+                and_(
+                    Grant.account_id == Account.id,
+                    Grant.revoked_at.is_(None),
+                    or_(Grant.role.not_in(sorted(WIDE)), Account.totp_confirmed_at.is_not(None)),
+                ),
+            )
             .where(
                 SignIn.id == UUID(claims.sid),
                 SignIn.account_id == UUID(claims.sub),

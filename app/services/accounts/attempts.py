@@ -1,0 +1,66 @@
+"""Counts the attempts at one login, so that passwords cannot be guessed."""
+
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.models.accounts import Attempts
+from app.services.accounts.rules import FAILURES_FORGOTTEN, lock_after, normal_login
+from app.services.sealing import keyed_digest
+from app.work import Work
+
+SWEEP_BATCH = 1000
+"""Rows deleted in one statement."""
+
+
+async def reserve_attempt(work: Work, *, login: str) -> timedelta | None:
+    """Counts an attempt as failed before it is made; returns for how long the login is locked, or None.
+
+    Counting first keeps many guesses at once from all being checked before one is counted. Every
+    login is counted, whether or not an account has it, so that a lock tells nobody which exist.
+    Commit before the attempt: it counts even though its reply is a refusal.
+    """
+    key = _digest(work, login)
+    insert = sqlite.insert if work.session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    await work.session.execute(
+        insert(Attempts)
+        .values(login_digest=key, failures=0, last_at=work.now)
+        .on_conflict_do_nothing(index_elements=[Attempts.login_digest])
+    )
+    attempts = (
+        await work.session.scalars(select(Attempts).where(Attempts.login_digest == key).with_for_update())
+    ).one()
+    if attempts.locked_until is not None and attempts.locked_until > work.now:
+        return attempts.locked_until - work.now
+    if work.now - attempts.last_at > FAILURES_FORGOTTEN:
+        attempts.failures = 0
+    attempts.failures += 1
+    attempts.last_at = work.now
+    lock = lock_after(attempts.failures)
+    attempts.locked_until = work.now + lock if lock else None
+    await work.session.flush()
+    return None
+
+
+async def forgive_attempts(work: Work, *, login: str) -> None:
+    """Forgets the failures of a login, after a success or by a security administrator's reset."""
+    await work.session.execute(delete(Attempts).where(Attempts.login_digest == _digest(work, login)))
+
+
+async def sweep_attempts(work: Work) -> int:
+    """Deletes some failures that no longer count, and says how many: call it until that is 0."""
+    old = (
+        select(Attempts.login_digest)
+        .where(Attempts.last_at < work.now - FAILURES_FORGOTTEN)
+        .limit(SWEEP_BATCH)
+    )
+    gone = await work.session.scalars(
+        delete(Attempts).where(Attempts.login_digest.in_(old)).returning(Attempts.login_digest)
+    )
+    return len(gone.all())
+
+
+def _digest(work: Work, login: str) -> bytes:
+    key = work.deployment.secrets.digest_key.get_secret_value()
+    return keyed_digest(key, "login", normal_login(login).encode())
