@@ -162,8 +162,7 @@ class Invitation(Base):
     scope_id: Mapped[str | None] = mapped_column(String(64))
     gate_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("gates.id"))
     """For a device: the gate that it will be enrolled at."""
-    invited_by: Mapped[UUID | None] = mapped_column(Id, ForeignKey("accounts.id"))
-    """None where a command of the deployment invited."""
+    invited_by: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -806,7 +806,7 @@ def upgrade() -> None:
         sa.Column("scope_kind", sa.String(length=10), nullable=True),
         sa.Column("scope_id", sa.String(length=64), nullable=True),
         sa.Column("gate_id", sa.Uuid(), nullable=True),
-        sa.Column("invited_by", sa.Uuid(), nullable=True),
+        sa.Column("invited_by", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
