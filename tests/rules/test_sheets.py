@@ -1,4 +1,4 @@
-"""Roster tables: what a spreadsheet did to the cells is undone or named, and no file breaks the reader."""
+"""Tables: what a spreadsheet did to the cells is undone or named, and no file breaks the reader."""
 
 import csv
 import io
@@ -9,26 +9,31 @@ from contextlib import suppress
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.services.rosters.cells import FAULT_TEXTS as ROW_FAULT_TEXTS
-from app.services.rosters.cells import RowFault, UntrustedCell, cell_text, safe_cell
-from app.services.rosters.sheets import RefusedRow, Row, read_rows
-from app.services.rosters.tables import FAULT_TEXTS as SHEET_FAULT_TEXTS
-from app.services.rosters.tables import SheetFault, UnreadableSheet
+from app.services.rosters.columns import ROSTER_COLUMNS, ROSTER_NEEDS
+from app.services.sheets.cells import FAULT_TEXTS as ROW_FAULT_TEXTS
+from app.services.sheets.cells import RowFault, UntrustedCell, cell_text, safe_cell
+from app.services.sheets.rows import RefusedRow, Row, read_rows
+from app.services.sheets.tables import FAULT_TEXTS as SHEET_FAULT_TEXTS
+from app.services.sheets.tables import SheetFault, UnreadableSheet
 
 SECONDS = 5.0
 """Within which a hostile file is refused."""
 
 HEADER_KEYS = ("name", "document_number", "phone")
-OPTIONAL = dict.fromkeys(("document_type", "kind_of_work", "vehicle", "plate"), "")
+OPTIONAL = dict.fromkeys(("document_type", "kind_of_work", "vehicle"), "")
 HEADER = ("姓名", "证件号码", "手机号")
 PERSON = ("张三", "509999199001010011", "13800138000")
 
 
 def read(data: bytes, row_limit: int = 100, max_bytes: int = 10_000_000) -> list[Row | RefusedRow]:
-    return list(read_rows(data, row_limit=row_limit, max_bytes=max_bytes))
+    return list(
+        read_rows(
+            data, columns=ROSTER_COLUMNS, required=ROSTER_NEEDS, row_limit=row_limit, max_bytes=max_bytes
+        )
+    )
 
 
 def people(rows: Iterable[Row | RefusedRow]) -> list[tuple[str, str, str]]:
@@ -171,6 +176,7 @@ def test_any_cell_is_text_or_refused(typed: object) -> None:
 
 
 @given(st.integers(0, 10**18 - 1))
+@example(10**17 + 1)
 def test_whole_numbers_come_back_whole_or_not_at_all(number: int) -> None:
     for typed in (number, float(number), f"{number:.5E}", f"{number:.17E}"):
         with suppress(UntrustedCell):

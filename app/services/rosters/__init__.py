@@ -1,1 +1,1 @@
-"""Rosters: the tables in which an employer names the people it vouches for."""
+"""Rosters: whom an employer vouches for, and who it says has left."""

@@ -10,7 +10,7 @@ from xml.parsers import expat
 import openpyxl
 from openpyxl.utils.cell import range_boundaries
 
-from app.services.rosters.tables import Cells, SheetFault, UnreadableSheet
+from app.services.sheets.tables import Cells, SheetFault, UnreadableSheet
 
 ZIP_MAGIC = b"PK\x03\x04"
 
@@ -29,7 +29,7 @@ MAX_MEMBERS = 500
 """Parts. A roster has about 15; one with a photo for each person is not a roster."""
 
 MAX_UNPACKED = 64 * 1024 * 1024
-"""Bytes of all parts together. 50,000 people take about 40 MB of XML; read in about 5 s."""
+"""Bytes of all parts together. The XML of 50,000 people takes about 20 MB."""
 
 MAX_RATIO = 250
 """Times. The XML of real sheets packs 10 to 60 times smaller; deflate can reach 1,032."""

@@ -1,4 +1,4 @@
-"""Roster tables out of hostile CSV and XLSX files: rows that can be trusted, and why the others cannot."""
+"""Tables out of hostile CSV and XLSX files: rows that can be trusted, and why the others cannot."""
 
 import csv
 import io
@@ -10,14 +10,14 @@ from itertools import chain, islice
 from types import MappingProxyType
 from typing import NamedTuple
 
-from app.services.rosters.cells import RowFault, UntrustedCell, cell_text
-from app.services.rosters.tables import Cells, SheetFault, UnreadableSheet
-from app.services.rosters.workbooks import is_workbook, workbook_tables
+from app.services.sheets.cells import RowFault, UntrustedCell, cell_text
+from app.services.sheets.tables import Cells, SheetFault, UnreadableSheet
+from app.services.sheets.workbooks import is_workbook, workbook_tables
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One person's row. `line` counts as the spreadsheet shows it, from 1."""
+    """One row. `line` counts as the spreadsheet shows it, from 1."""
 
     line: int
     values: Mapping[str, str] = field(repr=False)
@@ -45,25 +45,6 @@ class Header(NamedTuple):
     """Cells up to the last one that is not empty."""
 
 
-ROSTER_COLUMNS: Mapping[str, Sequence[str]] = MappingProxyType(
-    {
-        "name": ("姓名", "名字", "骑手姓名", "员工姓名", "full name"),
-        "document_type": ("证件类型", "证件种类", "document type", "id type"),
-        "document_number": (
-            "证件号码", "证件号", "身份证号", "身份证号码", "身份证", "公民身份号码",
-            "document number", "id number",
-        ),
-        "phone": ("手机号", "手机号码", "手机", "联系电话", "电话", "mobile", "phone number"),
-        "kind_of_work": ("工种", "岗位", "职业", "kind of work", "job"),
-        "vehicle": ("车辆", "车辆类型", "交通工具", "vehicle type"),
-        "plate": ("车牌", "车牌号", "车牌号码", "号牌", "plate number"),
-    }
-)  # fmt: skip
-"""The columns of a roster, with the headings that employers use; the key itself is one too."""
-
-REQUIRED_ROSTER_COLUMNS = ("name", "document_number", "phone")
-"""Without these three nobody can be verified."""
-
 MAX_BYTES = 10 * 1024 * 1024
 """A roster of 50,000 people has about 5 MB."""
 
@@ -88,8 +69,8 @@ BOMS = (
 def read_rows(
     data: bytes,
     *,
-    columns: Mapping[str, Sequence[str]] = ROSTER_COLUMNS,
-    required: Collection[str] = REQUIRED_ROSTER_COLUMNS,
+    columns: Mapping[str, Sequence[str]],
+    required: Collection[str],
     row_limit: int,
     max_bytes: int = MAX_BYTES,
 ) -> Iterator[Row | RefusedRow]:

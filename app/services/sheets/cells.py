@@ -1,4 +1,4 @@
-"""What a cell of a roster says, whatever a spreadsheet program made of what was typed."""
+"""What a cell of a table says, whatever a spreadsheet program made of what was typed."""
 
 import math
 import re
@@ -48,7 +48,7 @@ FAULT_TEXTS: Mapping[RowFault, Text] = MappingProxyType(
 
 
 class UntrustedCell(Exception):  # noqa: N818 - named as our refusals are
-    """Raised for a cell whose text is not what a person typed; never leaves the rosters."""
+    """Raised for a cell whose text is not what a person typed; never leaves the sheets."""
 
     def __init__(self, fault: RowFault) -> None:
         super().__init__(fault.value)
@@ -106,10 +106,11 @@ def safe_cell(text: str) -> str:
 def _typed(raw: str) -> str:
     if len(raw) > LONGEST_CELL:
         raise UntrustedCell(RowFault.TOO_LONG)
-    folded = unicodedata.normalize("NFC", half_width(raw))
-    text = " ".join("".join(char for char in folded if not is_invisible(char)).split())
-    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
-        raise UntrustedCell(RowFault.CONTROL_CHARACTERS)
+    text = " ".join(unicodedata.normalize("NFC", half_width(raw)).split())
+    if not text.isprintable():
+        text = " ".join("".join(char for char in text if not is_invisible(char)).split())
+        if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
+            raise UntrustedCell(RowFault.CONTROL_CHARACTERS)
     if literal := QUOTED_LITERAL.fullmatch(text):
         text = literal[1].strip()
     if text.startswith("="):
@@ -125,7 +126,7 @@ def _without_notation(text: str) -> str:
     """A number in scientific notation with all its digits written out, if it still has them all."""
     if scientific := SCIENTIFIC.fullmatch(text):
         whole, fraction, exponent = scientific[1], scientific[2] or "", int(scientific[3])
-        if len(fraction) != exponent:
+        if len(fraction) != exponent or len(whole + fraction) > SIGNIFICANT_DIGITS:
             raise UntrustedCell(RowFault.NUMBER_MANGLED)
         return _whole(int(whole + fraction))
     if pointed := WHOLE_WITH_POINT.fullmatch(text):

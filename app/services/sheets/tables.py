@@ -39,7 +39,7 @@ FAULT_TEXTS: Mapping[SheetFault, Text] = MappingProxyType(
             "只接受CSV和XLSX文件，旧版XLS请另存为XLSX", "only CSV and XLSX are read; save an old XLS as XLSX"
         ),
         SheetFault.TOO_LARGE: Text("文件太大", "the file is too large"),
-        SheetFault.ZIP_BOMB: Text("解压后内容过大", "it unpacks to far more than a roster"),
+        SheetFault.ZIP_BOMB: Text("解压后内容过大", "it unpacks to far more than such a table can hold"),
         SheetFault.ENCRYPTED: Text("文件有密码，请取消密码后上传", "it has a password; save it without one"),
         SheetFault.ENTITIES: Text("文件含有不允许的XML声明", "it has XML declarations that are not allowed"),
         SheetFault.DAMAGED: Text("文件已损坏", "the file is damaged"),
@@ -58,14 +58,12 @@ FAULT_TEXTS: Mapping[SheetFault, Text] = MappingProxyType(
 
 
 class UnreadableSheet(Problem):
-    """A roster file that is refused as a whole. `cause` says why, `line` from where on, if anywhere."""
+    """A file that is refused as a whole. `cause` says why, `line` from where on, if anywhere."""
 
     status = 422
     code = "unreadable_sheet"
-    title = Text("名册文件无法读取", "Unreadable roster")
-    message = Text(
-        "名册文件无法读取：{reason.zh}{detail}。", "The roster cannot be read: {reason.en}{detail}."
-    )
+    title = Text("表格无法读取", "Unreadable table")
+    message = Text("表格无法读取：{reason.zh}{detail}。", "The table cannot be read: {reason.en}{detail}.")
 
     def __init__(self, cause: SheetFault, *, columns: Sequence[str] = (), line: int | None = None) -> None:
         extensions: dict[str, object] = {"cause": cause.value}

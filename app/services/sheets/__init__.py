@@ -1,0 +1,1 @@
+"""Tables that people fill in with spreadsheet programs, read without trusting them."""
