@@ -25,7 +25,7 @@ _HIDDEN = frozenset({"secret", "appsecret", "access_token"})
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-class StandInRefused(RuntimeError):  # noqa: N818 - says what is wrong
+class StandInRefused(RuntimeError):
     """In production nobody may stand in for WeChat."""
 
 

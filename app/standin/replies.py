@@ -41,7 +41,7 @@ ERRMSG = {
 """The texts that WeChat is seen to send; clients must not read them."""
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure
+class Refused(Exception):
     """The call ends with an error code."""
 
     def __init__(self, errcode: int, text: str = "") -> None:

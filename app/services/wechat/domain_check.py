@@ -8,7 +8,7 @@ _CONTENT_LIMIT = 4096
 """WeChat hands out a few dozen bytes; whatever is longer is another file."""
 
 
-class UnfitCheckFile(ValueError):  # noqa: N818 - says what is wrong
+class UnfitCheckFile(ValueError):
     """What is set as the domain check file is not one that WeChat handed out."""
 
 

@@ -30,7 +30,7 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _logger = structlog.get_logger(__name__)
 
 
-class ForeignWeChatServer(ValueError):  # noqa: N818 - says what is wrong
+class ForeignWeChatServer(ValueError):
     """In production the client talks to WeChat's own server and no other."""
 
 
