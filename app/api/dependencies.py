@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.api.walls import remember_account
 from app.errors import Forbidden, Unauthenticated
 from app.models.accounts import Role
 from app.runtime import Runtime
@@ -26,17 +28,20 @@ def current_runtime(request: Request) -> Runtime:
 CurrentRuntime = Annotated[Runtime, Depends(current_runtime)]
 
 
-async def current_claims(request: Request, runtime: CurrentRuntime) -> AccessClaims:
+async def current_claims(
+    request: Request,
+    runtime: CurrentRuntime,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> AccessClaims:
     """What the caller's access token says; raises Unauthenticated without one that is valid."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    if credentials is None:
         raise Unauthenticated
-    claims = runtime.access_tokens.read(token.strip(), runtime.clock)
-    request.scope["huixin.account"] = claims.sub
+    claims = runtime.access_tokens.read(credentials.credentials, runtime.clock)
+    remember_account(request.scope, UUID(claims.sub))
     return claims
 
 
-CurrentClaims = Annotated[AccessClaims, Depends(current_claims), Depends(bearer)]
+CurrentClaims = Annotated[AccessClaims, Depends(current_claims)]
 
 
 class WorkAs:

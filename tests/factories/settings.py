@@ -10,7 +10,7 @@ def _key(name: str) -> bytes:
     return hashlib.sha256(f"test {name}".encode()).digest()
 
 
-def test_secrets() -> Secrets:
+def make_secrets() -> Secrets:
     """Secrets that are the same in every run and guard nothing."""
     return Secrets(
         master_keys={1: _key("master")},
@@ -23,7 +23,7 @@ def test_secrets() -> Secrets:
     )
 
 
-def test_settings(**changed: Any) -> Settings:
+def make_settings(**changed: Any) -> Settings:
     """Settings of a test deployment."""
     values: dict[str, Any] = {
         "environment": Environment.test,

@@ -34,7 +34,7 @@ class Identity(Response):
     """Who it is, as far as a guard needs."""
 
     surname: str
-    """Surname and stars."""
+    """Surname only."""
     employer: str | None
     """Names of the employers that vouch for the courier."""
     kind_of_work: str | None
