@@ -1,13 +1,12 @@
 """Rosters: whom an employer vouches for, kept as blind indexes only."""
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import Date, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, Digest, Document, Id, Instant, must_be_one_of, one_of
+from app.models.base import Base, Digest, Id, Instant, must_be_one_of, one_of
 from app.models.couriers import DocumentType, KindOfWork, Vehicle
 
 
@@ -15,18 +14,37 @@ class Roster(Base):
     """One delivered file and what became of its rows."""
 
     __tablename__ = "rosters"
+    __table_args__ = (Index(None, "employer_id", "id"),)
 
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    employer_id: Mapped[UUID] = mapped_column(Id, ForeignKey("employers.id"), index=True)
+    employer_id: Mapped[UUID] = mapped_column(Id, ForeignKey("employers.id"))
     delivered_at: Mapped[datetime] = mapped_column(Instant)
     delivered_by: Mapped[UUID | None] = mapped_column(Id)
     content_digest: Mapped[bytes] = mapped_column(Digest)
+    """A keyed digest of the file, to tell whether two deliveries were the same."""
     rows: Mapped[int] = mapped_column(Integer)
+    """All rows with somebody in them: the sum of the five below."""
     added: Mapped[int] = mapped_column(Integer)
+    changed: Mapped[int] = mapped_column(Integer)
+    returned: Mapped[int] = mapped_column(Integer)
+    """Listed again after they had left."""
     unchanged: Mapped[int] = mapped_column(Integer)
+    refused: Mapped[int] = mapped_column(Integer)
     verified: Mapped[int] = mapped_column(Integer)
-    refused: Mapped[list[dict[str, Any]]] = mapped_column(Document)
-    """A report line for every refused row: line number and reason code, nothing of its content."""
+    """Couriers who became verified by this file."""
+
+
+class RosterRefusal(Base):
+    """A report line for a refused row: where and why, nothing of its content."""
+
+    __tablename__ = "roster_refusals"
+
+    roster_id: Mapped[UUID] = mapped_column(Id, ForeignKey("rosters.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """As the spreadsheet counts, from 1."""
+    reason: Mapped[str] = mapped_column(String(32))
+    column: Mapped[str | None] = mapped_column(String(32))
+    """The column at fault; None where it is the whole row."""
 
 
 class RosterEntry(Base):
@@ -47,7 +65,8 @@ class RosterEntry(Base):
     document_index: Mapped[bytes] = mapped_column(Digest)
     name_index: Mapped[bytes] = mapped_column(Digest)
     phone_index: Mapped[bytes] = mapped_column(Digest)
-    kind_of_work: Mapped[str] = mapped_column(one_of(KindOfWork))
+    kind_of_work: Mapped[str | None] = mapped_column(one_of(KindOfWork))
+    """None where the employer does not say."""
     vehicle: Mapped[str | None] = mapped_column(one_of(Vehicle))
     listed_at: Mapped[datetime] = mapped_column(Instant)
     roster_id: Mapped[UUID] = mapped_column(Id, ForeignKey("rosters.id"))
@@ -58,7 +77,16 @@ class Departure(Base):
     """Rows that an employer marked as left: applied at once, or held for a staff member's yes."""
 
     __tablename__ = "departures"
-    __table_args__ = (Index(None, "employer_id", "day"),)
+    __table_args__ = (
+        Index(None, "employer_id", "day"),
+        Index(
+            "uq_departures_held",
+            "entry_id",
+            unique=True,
+            sqlite_where=text("applied_at IS NULL AND cancelled_at IS NULL"),
+            postgresql_where=text("applied_at IS NULL AND cancelled_at IS NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)
     employer_id: Mapped[UUID] = mapped_column(Id, ForeignKey("employers.id"))
@@ -67,6 +95,8 @@ class Departure(Base):
     marked_at: Mapped[datetime] = mapped_column(Instant)
     marked_by: Mapped[UUID | None] = mapped_column(Id)
     reason: Mapped[str] = mapped_column(String(200))
-    review_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("reviews.id"))
+    review_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("reviews.id"), index=True)
     """The review that must say yes first, where the day's share passed the limit."""
     applied_at: Mapped[datetime | None] = mapped_column(Instant)
+    cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the review said no, or the employer listed the person again while it was open."""

@@ -450,13 +450,11 @@ def upgrade() -> None:
         sa.Column("content_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("added", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("returned", sa.Integer(), nullable=False),
         sa.Column("unchanged", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
         sa.Column("verified", sa.Integer(), nullable=False),
-        sa.Column(
-            "refused",
-            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
-            nullable=False,
-        ),
         sa.ForeignKeyConstraint(
             ["employer_id"],
             ["employers.id"],
@@ -464,7 +462,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rosters")),
     )
-    op.create_index(op.f("ix_rosters_employer_id"), "rosters", ["employer_id"], unique=False)
+    op.create_index(op.f("ix_rosters_employer_id_id"), "rosters", ["employer_id", "id"], unique=False)
     op.create_table(
         "sign_ins",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -708,7 +706,7 @@ def upgrade() -> None:
         sa.Column("document_index", sa.LargeBinary(length=32), nullable=False),
         sa.Column("name_index", sa.LargeBinary(length=32), nullable=False),
         sa.Column("phone_index", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("kind_of_work", sa.String(length=16), nullable=False),
+        sa.Column("kind_of_work", sa.String(length=16), nullable=True),
         sa.Column("vehicle", sa.String(length=10), nullable=True),
         sa.Column("listed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("roster_id", sa.Uuid(), nullable=False),
@@ -749,6 +747,19 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "roster_refusals",
+        sa.Column("roster_id", sa.Uuid(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("column", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["roster_id"],
+            ["rosters.id"],
+            name=op.f("fk_roster_refusals_roster_id_rosters"),
+        ),
+        sa.PrimaryKeyConstraint("roster_id", "line", name=op.f("pk_roster_refusals")),
+    )
+    op.create_table(
         "departures",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("employer_id", sa.Uuid(), nullable=False),
@@ -759,6 +770,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=200), nullable=False),
         sa.Column("review_id", sa.Uuid(), nullable=True),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["employer_id"],
             ["employers.id"],
@@ -777,6 +789,15 @@ def upgrade() -> None:
         "departures",
         ["employer_id", "day"],
         unique=False,
+    )
+    op.create_index(op.f("ix_departures_review_id"), "departures", ["review_id"], unique=False)
+    op.create_index(
+        "uq_departures_held",
+        "departures",
+        ["entry_id"],
+        unique=True,
+        sqlite_where=sa.text("applied_at IS NULL AND cancelled_at IS NULL"),
+        postgresql_where=sa.text("applied_at IS NULL AND cancelled_at IS NULL"),
     )
     op.create_table(
         "enrolments",
@@ -879,8 +900,16 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_enrolments_gate_id"), table_name="enrolments")
     op.drop_table("enrolments")
+    op.drop_index(
+        "uq_departures_held",
+        table_name="departures",
+        sqlite_where=sa.text("applied_at IS NULL AND cancelled_at IS NULL"),
+        postgresql_where=sa.text("applied_at IS NULL AND cancelled_at IS NULL"),
+    )
+    op.drop_index(op.f("ix_departures_review_id"), table_name="departures")
     op.drop_index(op.f("ix_departures_employer_id_day"), table_name="departures")
     op.drop_table("departures")
+    op.drop_table("roster_refusals")
     op.drop_index(op.f("ix_roster_entries_document_index"), table_name="roster_entries")
     op.drop_table("roster_entries")
     op.drop_index(
@@ -915,7 +944,7 @@ def downgrade() -> None:
     op.drop_table("affiliations")
     op.drop_index(op.f("ix_sign_ins_account_id_id"), table_name="sign_ins")
     op.drop_table("sign_ins")
-    op.drop_index(op.f("ix_rosters_employer_id"), table_name="rosters")
+    op.drop_index(op.f("ix_rosters_employer_id_id"), table_name="rosters")
     op.drop_table("rosters")
     op.drop_index(op.f("ix_notices_account_id_id"), table_name="notices")
     op.drop_table("notices")

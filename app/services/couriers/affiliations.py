@@ -105,7 +105,8 @@ async def end_affiliation(work: Work, *, affiliation_id: UUID, reason: str) -> N
 async def end_by_roster(work: Work, *, entries: Sequence[RosterEntry], reason: str) -> int:
     """Ends the affiliations that rows marked as left stand for, each with that row's employer alone.
 
-    Returns how many couriers lost one.
+    Returns how many couriers lost one. Give `entries` in the order of their documents, in which
+    couriers are locked wherever there are several.
     """
     ended = 0
     for start in range(0, len(entries), BATCH):
@@ -119,7 +120,7 @@ async def end_by_roster(work: Work, *, entries: Sequence[RosterEntry], reason: s
                     tuple_(Affiliation.employer_id, Person.document_index).in_(pairs),
                     Affiliation.ended_at.is_(None),
                 )
-                .order_by(Courier.id, Affiliation.id)
+                .order_by(Person.document_index, Affiliation.id)
                 .with_for_update(of=Courier)
             )
         ).all()

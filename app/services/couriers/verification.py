@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.ids import new_id
-from app.models.couriers import Affiliation, Courier, CourierState, Person, Vehicle
+from app.models.couriers import Affiliation, Courier, CourierState, KindOfWork, Person, Vehicle
 from app.models.employers import Employer
 from app.models.reviews import Review, ReviewKind, ReviewState
 from app.models.rosters import RosterEntry
@@ -60,7 +60,9 @@ async def verify_by_roster(work: Work, *, entries: Sequence[RosterEntry]) -> int
     """Verifies the pending couriers whom the live rows `entries` vouch for, and confirms affiliations.
 
     A roster may come after its couriers: call this with what it added or changed. Suspended
-    couriers and those who left stay what they are. Returns how many became verified.
+    couriers and those who left stay what they are. Returns how many became verified. Couriers are
+    locked in the order of their documents: give `entries` in that order too, and two rosters with
+    the same people cannot wait for each other.
     """
     verified = 0
     for start in range(0, len(entries), BATCH):
@@ -76,7 +78,7 @@ async def verify_by_roster(work: Work, *, entries: Sequence[RosterEntry]) -> int
                     Person.document_index.in_(rows),
                     Courier.state.in_([CourierState.pending.value, CourierState.verified.value]),
                 )
-                .order_by(Courier.id)
+                .order_by(Person.document_index)
                 .with_for_update(of=Courier)
             )
         ).all()
@@ -168,8 +170,15 @@ async def _accept(work: Work, courier: Courier, ties: list[Affiliation], rows: S
 
 
 def _vouch(work: Work, courier: Courier, ties: list[Affiliation], row: RosterEntry) -> bool:
-    """Confirms the affiliation that a row speaks of, making it where it was not named."""
-    same = [tie for tie in ties if (tie.employer_id, tie.kind_of_work) == (row.employer_id, row.kind_of_work)]
+    """Confirms the affiliation that a row speaks of, making it where it was not named.
+
+    A row that does not say the kind of work speaks of the first one with its employer.
+    """
+    same = [
+        tie
+        for tie in ties
+        if tie.employer_id == row.employer_id and row.kind_of_work in {None, tie.kind_of_work}
+    ]
     if same:
         confirmed = same[0].vouched_at is not None
         same[0].vouched_at = same[0].vouched_at or work.now
@@ -178,7 +187,7 @@ def _vouch(work: Work, courier: Courier, ties: list[Affiliation], row: RosterEnt
         id=new_id(),
         courier_id=courier.id,
         employer_id=row.employer_id,
-        kind_of_work=row.kind_of_work,
+        kind_of_work=row.kind_of_work or KindOfWork.other.value,
         vehicle=row.vehicle or (ties[0].vehicle if ties else Vehicle.on_foot.value),
         started_at=work.now,
         vouched_at=work.now,
