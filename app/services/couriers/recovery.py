@@ -113,6 +113,8 @@ async def move_profile(work: Work, *, review: Review, reason: str) -> None:
     if courier.state == CourierState.left:
         await change_state(work, courier=courier, to=CourierState.pending, reason=RETURNED)
     await work.session.flush()
+    if courier.state == CourierState.verified:
+        notices.tell(work, review.account_id, NoticeKind.verified)
     await verify_or_queue(work, courier=courier, person=person)
     await renew_card(work, courier=courier)
 

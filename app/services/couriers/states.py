@@ -45,6 +45,7 @@ async def change_state(work: Work, *, courier: Courier, to: CourierState, reason
         notices.tell(work, courier.account_id, told)
     if to is CourierState.verified:
         await renew_card(work, courier=courier)
+    await work.session.flush()
 
 
 def note_change(work: Work, *, courier: Courier, before: CourierState | None, reason: str) -> None:

@@ -1,0 +1,1 @@
+"""Reviews: what a person decides because no rule may."""
