@@ -14,6 +14,7 @@ from app.services.keys.ring import KeyRing
 from app.services.scans.gathering import Gathering
 from app.services.wechat.client import WeChatClient
 from app.services.wechat.token_store import SqlTokenStore
+from app.services.wechat.transport import open_http
 from app.settings import Secrets, Settings
 from app.work import Deployment
 
@@ -46,7 +47,7 @@ class Runtime:
         deployment = Deployment.of(settings, secrets)
         database = database or Database(settings.database_url, pool_size=settings.database_pool)
         ring = KeyRing(deployment.vault)
-        http = httpx.AsyncClient()
+        http = open_http()
         return cls(
             deployment=deployment,
             database=database,
