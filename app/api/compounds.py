@@ -114,7 +114,9 @@ async def read_compound(work: ReadWork, compound_id: Id) -> Compound:
     "/compounds/{compound_id}",
     operation_id="compounds_change",
     summary="Change or close a compound · 修改或停用小区",
-    responses=problem_responses(Unauthenticated, Forbidden, NotFound, CompoundNameTaken, body=True),
+    responses=problem_responses(
+        Unauthenticated, Forbidden, NotFound, UnknownArea, CompoundNameTaken, body=True
+    ),
 )
 async def change_compound(compound_id: Id, body: CompoundChange, work: RegistrarWork) -> Compound:
     """Changes what is given. For registrars of its area; nobody is admitted at a closed compound."""
@@ -122,6 +124,7 @@ async def change_compound(compound_id: Id, body: CompoundChange, work: Registrar
         work,
         compound_id=compound_id,
         reason=body.reason,
+        area_code=body.area_code,
         name=body.name,
         kind=body.kind,
         address=body.address,

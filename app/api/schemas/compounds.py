@@ -69,6 +69,8 @@ class CompoundChange(Request):
 
     reason: Reason
     """Why; kept with the record of the change."""
+    area_code: AreaCode | None = None
+    """Another area."""
     name: CompoundName | None = None
     """Another name."""
     kind: Choice[CompoundKind] | None = None

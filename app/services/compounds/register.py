@@ -99,32 +99,37 @@ async def change_compound(  # noqa: PLR0913 - one parameter for each thing that 
     *,
     compound_id: UUID,
     reason: str,
+    area_code: str | None = None,
     name: str | None = None,
     kind: CompoundKind | None = None,
     address: str | None = None,
     position: Position | None = None,
     closed: bool | None = None,
 ) -> SeenCompound:
-    """Changes what is given and leaves the rest, by a registrar of its area.
+    """Changes what is given and leaves the rest, by a registrar of its area, and of the one it goes to.
 
     `closed` takes the compound out of the product, or back in: nothing is admitted at a closed one.
-    Raises NotFound and CompoundNameTaken.
+    Raises NotFound, UnknownArea, Forbidden and CompoundNameTaken.
     """
     compound, _ = await reach_compound(work, Role.registrar, compound_id=compound_id)
     wanted: dict[str, Any] = _without_nothing(
         name=name, kind=kind.value if kind else None, address=address, **_coordinates(position)
     )
+    if area_code is not None:
+        area = await require_area(work, code=area_code)
+        work.actor.must(Role.registrar, at=Place(area_path=area.path))
+        wanted["area_code"] = area.code
     if closed is not None and closed != (compound.closed_at is not None):
         wanted["closed_at"] = work.now if closed else None
     changed = _changed(compound, wanted)
     if changed:
-        area_code, taken_name = compound.area_code, name or compound.name
+        held = (wanted.get("area_code", compound.area_code), name or compound.name)
         try:
             async with work.session.begin_nested():
                 for field in changed:
                     setattr(compound, field, wanted[field])
         except IntegrityError as error:
-            raise await _taken(work, compound_id, area_code, taken_name) from error
+            raise await _taken(work, compound_id, *held) from error
         audit.record(
             work,
             "compounds.changed",
