@@ -25,7 +25,7 @@ from app.work import Work
 
 T = TypeVar("T")
 
-BATCH = 200
+BATCH = 100
 """Items stored in one transaction: short enough that no gate waits for an import on SQLite."""
 SOME_REFUSED = 3
 """Exit code where rows were refused and the others stored; 1 and 2 are failures of the whole command."""

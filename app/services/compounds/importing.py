@@ -172,8 +172,7 @@ async def import_compounds(work: Work, *, compounds: Sequence[CompoundRows]) -> 
     report = ImportReport()
     for compound in compounds:
         try:
-            async with work.session.begin_nested():
-                stored = await _store(work, compound, known.get(compound.reference))
+            stored = await _store(work, compound, known.get(compound.reference))
         except Problem as problem:
             lines = (RefusedLine.of_problem(line, problem) for line in compound.lines)
             stored = ImportReport(refused=tuple(lines))
@@ -182,19 +181,25 @@ async def import_compounds(work: Work, *, compounds: Sequence[CompoundRows]) -> 
 
 
 async def _store(work: Work, rows: CompoundRows, compound: Compound | None) -> ImportReport:
+    if compound is not None:
+        async with work.session.begin_nested():
+            return await _change(work, rows, compound)
     described = rows.described
-    if compound is None:
-        await create_compound(
-            work,
-            area_code=described.area_code,
-            name=described.name,
-            kind=described.kind,
-            address=described.address,
-            position=described.position,
-            reference=rows.reference,
-            gates=[NewGate(name, at) for name, (_, at) in rows.gates.items()],
-        )
-        return ImportReport(added=len(rows.lines))
+    await create_compound(
+        work,
+        area_code=described.area_code,
+        name=described.name,
+        kind=described.kind,
+        address=described.address,
+        position=described.position,
+        reference=rows.reference,
+        gates=[NewGate(name, at) for name, (_, at) in rows.gates.items()],
+    )
+    return ImportReport(added=len(rows.lines))
+
+
+async def _change(work: Work, rows: CompoundRows, compound: Compound) -> ImportReport:
+    described = rows.described
     differs = _differs(compound, described)
     if differs:
         await change_compound(

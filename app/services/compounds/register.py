@@ -71,6 +71,8 @@ async def create_compound(  # noqa: PLR0913 - a compound is described by so many
     """
     area = await require_area(work, code=area_code)
     work.actor.must(Role.registrar, at=Place(area_path=area.path))
+    if len({gate.name for gate in gates}) < len(gates):
+        raise GateNameTaken
     compound = Compound(
         id=new_id(),
         reference=reference,
@@ -78,20 +80,20 @@ async def create_compound(  # noqa: PLR0913 - a compound is described by so many
         kind=kind.value,
         area_code=area.code,
         address=address,
-        latitude=position.latitude if position else None,
-        longitude=position.longitude if position else None,
+        **_coordinates(position),
         created_at=work.now,
     )
     compound_id = compound.id
+    rows = tuple(_gate(work, compound_id, gate) for gate in gates)
     try:
         async with work.session.begin_nested():
-            work.session.add(compound)
+            work.session.add_all((compound, *rows))
     except IntegrityError as error:
         raise await _taken(work, compound_id, area.code, name) from error
     audit.record(work, "compounds.created", subject_kind="compound", subject_id=compound_id)
-    for gate in gates:
-        await _add_gate(work, compound_id, gate)
-    return await read_compound(work, compound_id=compound_id)
+    for row in rows:
+        audit.record(work, "gates.created", subject_kind="gate", subject_id=row.id)
+    return SeenCompound(compound, rows)
 
 
 async def change_compound(  # noqa: PLR0913 - one parameter for each thing that can change
@@ -149,7 +151,15 @@ async def create_gate(work: Work, *, compound_id: UUID, gate: NewGate) -> Gate:
     compound, _ = await reach_compound(work, *KEEPS_GATES, compound_id=compound_id)
     if compound.closed_at is not None:
         raise CompoundClosed
-    return await _add_gate(work, compound_id, gate)
+    row = _gate(work, compound_id, gate)
+    gate_id = row.id
+    try:
+        async with work.session.begin_nested():
+            work.session.add(row)
+    except IntegrityError as error:
+        raise GateNameTaken from error
+    audit.record(work, "gates.created", subject_kind="gate", subject_id=gate_id)
+    return row
 
 
 async def change_gate(  # noqa: PLR0913 - one parameter for each thing that can change
@@ -189,21 +199,14 @@ async def change_gate(  # noqa: PLR0913 - one parameter for each thing that can 
     return gate
 
 
-async def _add_gate(work: Work, compound_id: UUID, new: NewGate) -> Gate:
-    gate = Gate(
+def _gate(work: Work, compound_id: UUID, new: NewGate) -> Gate:
+    return Gate(
         id=new_id(),
         compound_id=compound_id,
         name=new.name,
         created_at=work.now,
         **_coordinates(new.position),
     )
-    try:
-        async with work.session.begin_nested():
-            work.session.add(gate)
-    except IntegrityError as error:
-        raise GateNameTaken from error
-    audit.record(work, "gates.created", subject_kind="gate", subject_id=gate.id)
-    return gate
 
 
 async def _taken(work: Work, compound_id: UUID, area_code: str, name: str) -> Problem:
