@@ -17,6 +17,8 @@ LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "10min"
 """Longer steps belong into a job that works in small pieces."""
 
+TIMEOUTS = (f"SET lock_timeout = '{LOCK_TIMEOUT}'", f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
+
 _PARTITION = re.compile(r"scans_(y\d{4}m\d{2}|other)")
 
 
@@ -38,8 +40,8 @@ def _render(kind: str, thing: Any, autogen: AutogenContext) -> str | bool:
 
 def _run(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
-        connection.exec_driver_sql(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
+        for setting in TIMEOUTS:
+            connection.exec_driver_sql(setting)
         connection.commit()
     context.configure(
         connection=connection,
@@ -71,6 +73,9 @@ if context.is_offline_mode():
         render_item=_render,
     )
     with context.begin_transaction():
+        if context.get_context().dialect.name == "postgresql":
+            for setting in TIMEOUTS:
+                context.execute(setting)
         context.run_migrations()
 elif (given := context.config.attributes.get("connection")) is not None:
     _run(given)

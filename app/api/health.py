@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can answer: for whoever restarts it and whoever sends it requests."""
+"""Whether the process lives and whether it can answer: for whoever restarts it or sends it requests."""
 
 from typing import Literal
 
@@ -27,7 +27,10 @@ class Health(Response):
     responses=problem_responses(),
 )
 async def live() -> Health:
-    """Answers while the process does, whatever the database does. Restart a process that does not. Open to everyone."""
+    """Answers while the process does, whatever the database does. Restart a process that does not.
+
+    Open to everyone.
+    """
     return Health(status="ok")
 
 
