@@ -78,7 +78,7 @@ async def give_role(work: Work, *, account_id: UUID, role: Role, scope: Scope) -
     return live
 
 
-async def revoke_grant(work: Work, *, grant_id: UUID, reason: str | None) -> None:
+async def revoke_grant(work: Work, *, grant_id: UUID) -> None:
     """Takes a role away from now on; the holder's next request is without it.
 
     Whoever may give the role there may take it, and a security administrator any. Raises NotFound
@@ -93,7 +93,7 @@ async def revoke_grant(work: Work, *, grant_id: UUID, reason: str | None) -> Non
     if not work.actor.may(Role.security_admin):
         await require_giver(work, work.actor, role=Role(grant.role), scope=scope)
     grant.revoked_at = work.now
-    _record(work, "accounts.role_revoked", grant, reason)
+    _record(work, "accounts.role_revoked", grant)
     await work.session.flush()
 
 
@@ -187,12 +187,11 @@ def _lies_in_area(path: str) -> ColumnElement[bool]:
     return func.replace(Grant.scope_id, "-", "").in_(compounds)
 
 
-def _record(work: Work, action: str, grant: Grant, reason: str | None = None) -> None:
+def _record(work: Work, action: str, grant: Grant) -> None:
     audit.record(
         work,
         action,
         subject_kind="account",
         subject_id=grant.account_id,
-        reason=reason,
         details={"role": grant.role, "scope_kind": grant.scope_kind, "scope_id": grant.scope_id},
     )

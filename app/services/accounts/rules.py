@@ -26,6 +26,10 @@ TOTP_STEP = 30
 TOTP_DRIFT = 1
 """Steps by which the phone's clock may be off, either way."""
 
+LOGIN = r"^[a-z0-9][a-z0-9._-]{3,63}$"
+"""A login, as it is kept: nothing that looks like something else, and not so short that every password
+holds it."""
+
 SHORTEST_PASSWORD = 12
 """Characters. NIST SP 800-63B asks for 8 beside a second factor; narrow roles have none here."""
 LONGEST_PASSWORD = 128

@@ -73,6 +73,16 @@ async def staff_accounts(work: Work, *, before: UUID | None, limit: int) -> Sequ
     return (await work.session.scalars(query.order_by(Account.id.desc()).limit(limit))).all()
 
 
+async def read_staff(work: Work, *, account_id: UUID) -> Account:
+    """One staff account; raises NotFound."""
+    account = await work.session.scalar(
+        select(Account).where(Account.id == account_id, Account.kind == AccountKind.staff.value)
+    )
+    if account is None:
+        raise NotFound
+    return account
+
+
 async def find_staff(work: Work, *, login: str) -> Account:
     """The live staff account of `login`; raises NotFound."""
     account = await work.session.scalar(
@@ -110,6 +120,14 @@ async def end_staff(work: Work, *, account_id: UUID, reason: str) -> None:
     audit.record(work, "accounts.staff_ended", subject_kind="account", subject_id=account_id, reason=reason)
     await end_all_sign_ins(work, account_id=account_id, reason="account ended")
     await work.session.flush()
+
+
+async def end_sign_ins_of(work: Work, *, account_id: UUID, reason: str) -> None:
+    """Signs an account of whatever kind out everywhere. Raises Forbidden and NotFound."""
+    work.actor.must(Role.security_admin)
+    if await work.session.get(Account, account_id) is None:
+        raise NotFound
+    await end_all_sign_ins(work, account_id=account_id, reason=reason)
 
 
 async def set_first_password(open_work: OpenWork, *, setup_secret: str, password: str) -> None:
