@@ -82,9 +82,10 @@ def main() -> None:
     except SchemaBehind as behind:
         complain(
             Text(
-                f"数据库结构为 {behind.found or '空'}，本版本需要 {behind.wanted}：请先运行 `huixin migrate`。",
-                f"The database schema is at {behind.found or 'nothing'} and this release needs {behind.wanted}:"
-                " run `huixin migrate` first.",
+                f"数据库结构为 {behind.found or '空'}，本版本需要 {behind.wanted}："
+                "请先运行 `huixin migrate`。",
+                f"The database schema is at {behind.found or 'nothing'}, and this release needs"
+                f" {behind.wanted}: run `huixin migrate` first.",
             )
         )
     except Problem as problem:

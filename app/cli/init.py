@@ -54,7 +54,7 @@ def _make_secrets(settings: Settings) -> None:
 
 
 async def _is_in_use(settings: Settings) -> bool:
-    """Whether something in the database was sealed by secrets: the first thing that is, is the signing key."""
+    """Whether secrets have sealed something in the database; the signing key is always the first."""
     database = Database(settings.database_url)
     try:
         async with database.session(write=False) as session:

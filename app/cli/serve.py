@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -49,7 +50,9 @@ def application() -> "FastAPI":
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one and says which.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one and says which.")
+    ] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes. SQLite is best served by one.")] = 1,
 ) -> None:
     """Serve the application until SIGTERM, which lets requests under way finish."""
@@ -57,12 +60,7 @@ def serve(
     require_fit(settings)
     read_secrets(settings)
     asyncio.run(_require_schema(settings))
-    listener = _listen(host, port)
-    with tempfile.TemporaryDirectory(prefix="huixin-metrics-") as folder:
-        if workers > 1:
-            # prometheus_client reads it when it is first imported, which only the children do.
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        _run(listener, workers)
+    _run(_listen(host, port), workers)
 
 
 async def _require_schema(settings: Settings) -> None:
@@ -96,22 +94,25 @@ def _run(listener: socket.socket, workers: int) -> None:
 
     from app.cli.supervisor import Supervisor
     from app.logs import configure_logs
+    from app.metrics import SHARED_FOLDER
     from app.protocol import server_config
 
     configure_logs()
     host, port = listener.getsockname()[:2]
-    config = server_config(
-        "app.cli.serve:application", host=host, port=port, workers=workers, factory=True
-    )
+    config = server_config("app.cli.serve:application", host=host, port=port, workers=workers, factory=True)
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     structlog.get_logger().info("listening", url=url, workers=workers)
-    if workers > 1:
-        supervisor = Supervisor(config, [listener])
-        supervisor.run()
-        failed = supervisor.failed
-    else:
+    if workers == 1:
+        # uvicorn repeats the signal that stopped it, once all is done: then this is how the process ends.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server = uvicorn.Server(config)
         server.run(sockets=[listener])
         failed = not server.started
+    else:
+        with tempfile.TemporaryDirectory(prefix="huixin-metrics-") as folder:
+            os.environ[SHARED_FOLDER] = folder
+            supervisor = Supervisor(config, [listener])
+            supervisor.run()
+            failed = supervisor.failed
     if failed:
         raise typer.Exit(FAILED)

@@ -61,15 +61,17 @@ async def _clock(work: Work) -> AsyncIterator[Finding]:
         return
     there: datetime | None = await work.session.scalar(select(func.clock_timestamp()))
     here = system_clock()
-    if there is not None and abs(there - here) > SKEW:
-        yield Finding(
-            Text(
-                f"本机与数据库服务器的时钟相差 {abs(there - here).total_seconds():.0f} 秒",
-                f"The clocks of this machine and the database are {abs(there - here).total_seconds():.0f} s apart",
-            ),
-            Text("请在两台机器上启用 NTP 对时", "keep both by NTP"),
-            fatal=False,
-        )
+    if there is None or abs(there - here) <= SKEW:
+        return
+    apart = round(abs(there - here).total_seconds())
+    yield Finding(
+        Text(
+            f"本机与数据库服务器的时钟相差 {apart} 秒",
+            f"The clocks of this machine and the database are {apart} s apart",
+        ),
+        Text("请在两台机器上启用 NTP 对时", "keep both by NTP"),
+        fatal=False,
+    )
 
 
 async def _worker(work: Work) -> AsyncIterator[Finding]:
@@ -84,7 +86,10 @@ async def _worker(work: Work) -> AsyncIterator[Finding]:
     for job in known:
         if job.last_error is not None:
             yield Finding(
-                Text(f"后台任务 {job.name} 上次失败：{job.last_error}", f"The job {job.name} last failed: {job.last_error}"),
+                Text(
+                    f"后台任务 {job.name} 上次失败：{job.last_error}",
+                    f"The job {job.name} last failed: {job.last_error}",
+                ),
                 Text("请查看 worker 的日志", "read the log of the worker"),
                 fatal=False,
             )
@@ -94,7 +99,10 @@ async def _staff(work: Work) -> AsyncIterator[Finding]:
     held = set(await work.session.scalars(select(Grant.role).where(Grant.revoked_at.is_(None)).distinct()))
     if Role.security_admin.value not in held:
         yield Finding(
-            Text("没有安全管理员，无人能够创建工作人员账号", "There is no security administrator, so nobody can create staff"),
+            Text(
+                "没有安全管理员，无人能够创建工作人员账号",
+                "There is no security administrator, so nobody can create staff",
+            ),
             Text("请运行 `huixin staff create`", "run `huixin staff create`"),
             fatal=False,
         )

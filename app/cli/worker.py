@@ -24,7 +24,7 @@ from app.work import Actor, Deployment, Work, begin_work
 app = typer.Typer()
 
 POLL_SECONDS = 5.0
-"""How often the schedules are looked at: one statement a job, and no job is due more often than in minutes."""
+"""Between two looks at the schedules: a look is a statement a job, and no job is due within minutes."""
 
 OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
 
@@ -33,7 +33,7 @@ OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Run what is due now and end.")] = False,
 ) -> None:
-    """Run the schedules until SIGTERM, which lets the piece under way finish. Any number of workers may run."""
+    """Run the schedules until SIGTERM, which lets the piece under way finish. Any number may run."""
     configure_logs()
     asyncio.run(_work(once=once))
 

@@ -57,7 +57,7 @@ async def claim(work: Work, *, schedule: Schedule, owner: UUID) -> bool:
 
 
 async def run_piece(work: Work, *, schedule: Schedule, owner: UUID) -> bool:
-    """One piece of a claimed job and, in the same transaction, the end of its lease; whether more is due at once.
+    """One piece of a claimed job and, in the same transaction, the end of its lease; whether there is more.
 
     What two processes do at the same time cannot both be committed: raises LeaseLost, which undoes
     the piece, where `owner` no longer holds the lease.
