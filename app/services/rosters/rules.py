@@ -1,0 +1,49 @@
+"""What decides about rosters, free of database and clock: what a row changes, how many may leave."""
+
+from enum import StrEnum
+
+from app.models.rosters import RosterEntry
+from app.services.rosters.reading import ListedPerson
+
+
+class Listing(StrEnum):
+    """What a row does to the roster."""
+
+    added = "added"
+    changed = "changed"
+    returned = "returned"
+    unchanged = "unchanged"
+
+
+def compare(before: RosterEntry | None, person: ListedPerson) -> Listing:
+    """What listing `person` does to the entry of their document. An empty cell takes nothing away."""
+    if before is None:
+        return Listing.added
+    if before.left_at is not None:
+        return Listing.returned
+    same = (
+        (before.name_index, before.phone_index) == (person.indexes.name, person.indexes.phone)
+        and before.document_type == person.document_type
+        and person.kind_of_work in {None, before.kind_of_work}
+        and person.vehicle in {None, before.vehicle}
+    )
+    return Listing.unchanged if same else Listing.changed
+
+
+DEPARTURE_PERCENT = 5
+"""Of the roster as the day began. An employer that lets go of more in one day either ends its work
+here or has sent the wrong file, and either is worth a second look (product principle 3)."""
+
+DEPARTURES_ALWAYS = 5
+"""People a day who may be marked whatever the roster's size: 5 % of a small one is nobody, and a
+courier company of ten must be able to say that two have left."""
+
+
+def departures_allowed(*, roster: int, gone: int) -> int:
+    """How many more people may be marked as left today without a staff member's yes.
+
+    `roster` counts those who were on it as the day began, whether or not they have left since;
+    whoever was listed today does not count, or an employer could list strangers to let go of more.
+    `gone` counts those marked today without a yes.
+    """
+    return max(0, max(DEPARTURES_ALWAYS, roster * DEPARTURE_PERCENT // 100) - gone)
