@@ -1,11 +1,15 @@
 """Accounts of every kind that are signed in for real, through the services."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
+
+import pyotp
 
 from app.ids import new_id, new_secret
 from app.models.accounts import Account, AccountKind, Grant, Role, ScopeKind
 from app.services.accounts.digests import secret_digest
+from app.services.accounts.passwords import hashes
 from app.services.accounts.sign_ins import Tokens, open_sign_in
 from app.work import Scope, Work
 
@@ -64,6 +68,24 @@ async def make_account(work: Work, *, kind: AccountKind, grants: Grants) -> Acco
     )
     await work.session.flush()
     return account
+
+
+async def make_staff(work: Work, *, login: str, password: str, grants: Grants) -> tuple[Account, str]:
+    """A staff account that can sign in over the API, and the secret of its authenticator."""
+    account = await make_account(work, kind=AccountKind.staff, grants=grants)
+    secret = pyotp.random_base32()
+    account.login = login
+    account.password_hash = await hashes.make(password)
+    account.totp_sealed = work.vault.seal(
+        secret.encode(), table="accounts", column="totp_sealed", row=account.id
+    )
+    await work.session.flush()
+    return account, secret
+
+
+def one_time_password(secret: str, now: datetime) -> str:
+    """What an authenticator shows at `now`."""
+    return pyotp.TOTP(secret).at(now)
 
 
 async def sign_in(work: Work, *, account: Account) -> dict[str, str]:
