@@ -16,7 +16,7 @@ from app.services.couriers.recovery import move_profile
 from app.services.couriers.states import change_state, lock_courier, renew_card
 from app.services.couriers.verification import vouch_all
 from app.services.reviews.errors import OwnReview, ReviewDecided
-from app.services.rosters.departures import apply_departures
+from app.services.rosters.departures import apply_departures, cancel_departures
 from app.work import Work
 
 
@@ -24,9 +24,10 @@ async def decide(work: Work, *, review_id: UUID, approve: bool, reason: str) -> 
     """Answers a review and does what follows from the answer.
 
     A verification makes the courier verified and confirms the affiliations; a recovery moves the
-    profile; departures are applied. A no changes nothing but the review, and the account that asked
-    is told. Of decisions at once the first stands. Raises NotFound, OwnReview, ReviewDecided, and
-    TransitionRefused or AlreadyRegistered where a yes is no longer possible.
+    profile; departures are applied. A no cancels departures and otherwise changes nothing but the
+    review, and the account that asked is told. Of decisions at once the first stands. Raises
+    NotFound, OwnReview, ReviewDecided, and TransitionRefused or AlreadyRegistered where a yes is no
+    longer possible.
     """
     review = await _take(work, review_id, approve=approve, reason=reason)
     audit.record(
@@ -39,8 +40,11 @@ async def decide(work: Work, *, review_id: UUID, approve: bool, reason: str) -> 
     )
     if approve:
         await _follow(work, review, reason)
-    elif review.account_id is not None:
-        notices.tell(work, review.account_id, NoticeKind.review_declined, {"review": str(review.id)})
+    else:
+        if review.kind == ReviewKind.departures:
+            await cancel_departures(work, review=review)
+        if review.account_id is not None:
+            notices.tell(work, review.account_id, NoticeKind.review_declined, {"review": str(review.id)})
     await work.session.flush()
     return review
 
