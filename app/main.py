@@ -9,6 +9,7 @@ from app import schema
 from app.api import routers
 from app.api.docs import install_docs
 from app.api.measures import install_measures
+from app.api.openapi import install_openapi
 from app.api.problems import install_problem_handlers
 from app.api.walls import WallSettings, install_walls
 from app.database import is_away
@@ -47,6 +48,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     )
     app.state.runtime = runtime
     install_problem_handlers(app)
+    install_openapi(app)
     install_docs(app)
     install_walls(
         app,

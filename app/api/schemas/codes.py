@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from app.api.openapi_words import CODE
 from app.api.schemas.base import Choice, Instant, Request, Response
 from app.services.codes.format import LONGEST_TEXT, Timing
 from app.services.codes.minting import LARGEST_WALLET
@@ -17,7 +18,7 @@ CodeText = Annotated[
             "What the scanner read: the whole link, the bare base32, or the expanded JWS. "
             f"Longer than {LONGEST_TEXT} bytes is refused unread."
         ),
-        examples=["https://hx.example.cn/c/CCQAAA…"],
+        examples=[CODE],
     ),
 ]
 """Longer than any code, so that a text that is none is stored as an unreadable scan, not refused as a request."""
