@@ -55,7 +55,7 @@ async def accept_invitation(work: Work, *, secret: str) -> Grant:
         raise InvitationUnusable
     role, scope = Role(invitation.role), Scope(ScopeKind(invitation.scope_kind), invitation.scope_id)
     try:
-        await require_giver(work, await _inviter(work, invitation), role=role, scope=scope)
+        await require_giver(work, await inviter_of(work, invitation), role=role, scope=scope)
     except NotFound:
         raise InvitationUnusable from None
     return await give_role(work, account_id=work.actor.account_id, role=role, scope=scope)
@@ -151,7 +151,8 @@ async def redeem_invitation(work: Work, *, secret: str) -> Invitation:
     return invitation
 
 
-async def _inviter(work: Work, invitation: Invitation) -> Actor:
+async def inviter_of(work: Work, invitation: Invitation) -> Actor:
+    """Whoever invited, with what they may do now: what they may no longer give, nobody gets."""
     rows = await work.session.execute(
         select(Grant.role, Grant.scope_kind, Grant.scope_id)
         .join(Account, Account.id == Grant.account_id)
