@@ -26,7 +26,7 @@ def migrate() -> None:
 
 async def bring_to_head(url: str) -> tuple[str | None, str]:
     """The schema's revision before and after. Raises Refused where a newer release has been here."""
-    os.umask(0o077)  # a SQLite file is made here, and is nobody else's to read
+    former = os.umask(0o077)  # a SQLite file is made here, and is nobody else's to read
     database = Database(url)
     try:
         before = await database.revision()
@@ -38,4 +38,5 @@ async def bring_to_head(url: str) -> tuple[str | None, str]:
         ) from None
     finally:
         await database.close()
+        os.umask(former)
     return before, schema.head()

@@ -1,0 +1,1 @@
+"""Commands, run as their users run them."""
