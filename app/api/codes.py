@@ -1,4 +1,4 @@
-"""Codes over HTTP: minted and drawn for couriers, examined for scanners, explained to whoever opens the link."""
+"""Codes over HTTP: minted and drawn for couriers, examined for scanners, explained behind their link."""
 
 import asyncio
 from typing import Annotated, Literal
@@ -102,7 +102,9 @@ async def key_set(work: PublicReadWork, response: PlainResponse) -> KeySet:
     response_class=HTMLResponse,
     responses=problem_responses(NotFound),
 )
-async def landing(code: str, runtime: CurrentRuntime) -> PlainResponse:
+async def landing(
+    code: Annotated[str, Path(description="A code, or WeChat's check file.")], runtime: CurrentRuntime
+) -> PlainResponse:
     """A page that says to open the mini-program, or WeChat's domain check file where that is asked for.
 
     It looks at no code, redeems nothing, is never cached, and its path is never logged. Open to everyone.

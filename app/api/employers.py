@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Query, Response, status
 
 from app.api.body import JsonRoute
 from app.api.dependencies import ReadWork, writing
@@ -21,6 +21,7 @@ from app.work import Work
 router = APIRouter(prefix="/v1/employers", tags=["employers"], route_class=JsonRoute)
 
 RegistrarWork = Annotated[Work, writing(Role.registrar)]
+Ended = Annotated[bool, Query(description="Those that no longer take part, instead of those that do.")]
 
 
 @router.post(
@@ -48,7 +49,7 @@ async def create_employer(body: NewEmployer, work: RegistrarWork, response: Resp
     responses=problem_responses(Unauthenticated),
 )
 async def list_employers(
-    work: ReadWork, *, ended: bool = False, cursor: Cursor = None, limit: Limit = PAGE_SIZE
+    work: ReadWork, *, ended: Ended = False, cursor: Cursor = None, limit: Limit = PAGE_SIZE
 ) -> EmployerPage:
     """The employers that take part, or with `ended` those that no longer do. For any signed-in account."""
     page = await register.list_employers(work, ended=ended, after=read_cursor(cursor), limit=limit)

@@ -16,8 +16,14 @@ Schema = Mapping[str, Any]
 ANY_ACCOUNT = "any signed-in account"
 """Stands for the roles of an operation that asks for a sign-in and no role."""
 
+CALLERS = "Callers · 调用者: "
+"""Begins the last line of every description, since readers of the documentation see no extensions."""
+
 UNKNOWN = "…"
 """Stands where no word fits; the contract tests find it."""
+
+FORM = "Body_"
+"""How FastAPI begins the name of a form that it makes of an operation's fields."""
 
 METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 
@@ -133,8 +139,19 @@ def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
 
 def _say_who(operation: dict[str, Any], who: list[str]) -> None:
     operation["x-roles"] = who
+    operation["description"] = f"{operation['description']}\n\n{CALLERS}{_spelled_out(who)}"
     # An empty list says aloud that no sign-in is asked for; saying nothing would leave it open.
     operation["security"] = [{"access_token": []}] if who else []
+
+
+def _spelled_out(who: list[str]) -> str:
+    match who:
+        case []:
+            return "everyone · 任何人"
+        case [only] if only == ANY_ACCOUNT:
+            return f"{ANY_ACCOUNT} · 任何已登录账号"
+        case _:
+            return ", ".join(f"`{role}`" for role in who)
 
 
 def _add_examples(operation: dict[str, Any], schemas: Mapping[str, Schema]) -> None:
@@ -163,9 +180,14 @@ def _plainly_named(description: dict[str, Any]) -> dict[str, Any]:
         if inner:
             area = inner[1] if inner[0] == "schemas" else inner[0]
             plain[name] = area.capitalize() + inner[-1]
+        elif name.startswith(FORM):
+            plain[name] = name.removeprefix(FORM).title().replace("_", "") + "Form"
     renamed: dict[str, Any] = _renamed(description, plain)
-    for name in plain.values():
-        renamed["components"]["schemas"][name]["title"] = name
+    for old, name in plain.items():
+        schema = renamed["components"]["schemas"][name]
+        schema["title"] = name
+        if old.startswith(FORM):
+            schema["description"] = f"The form of `{old.removeprefix(FORM)}`."
     return renamed
 
 

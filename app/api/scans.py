@@ -131,7 +131,7 @@ async def photo(enrolment_id: EnrolmentId, scan_id: ScanId, work: ReadWork) -> P
     responses=problem_responses(Unauthenticated, MalformedRequest),
 )
 async def own_entries(work: ReadWork, cursor: Cursor = None, limit: Limit = PAGE_SIZE) -> OwnEntries:
-    """Where the signed-in courier passed, newest first. Annulled scans are left out."""
+    """Where the signed-in courier passed, newest first, without annulled scans. For couriers."""
     page = await queries.own_entries(work, cursor=cursor, limit=limit)
     return OwnEntries(
         items=[Entry.model_validate(entry) for entry in page.items], next_cursor=page.next_cursor
