@@ -1,7 +1,13 @@
-"""Couriers with an account, a person and a confirmed affiliation."""
+"""Couriers with an account, a person and a confirmed affiliation, and people who are about to register."""
 
-from app.ids import new_id, new_secret
-from app.models.accounts import Account, AccountKind
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from app.ids import new_id
+from app.models.accounts import Account, AccountKind, Role
 from app.models.couriers import (
     Affiliation,
     Consent,
@@ -13,11 +19,17 @@ from app.models.couriers import (
     Vehicle,
 )
 from app.models.employers import Employer
+from app.models.rosters import Roster, RosterEntry
+from app.runtime import Runtime
 from app.services.couriers.cards import issue_card
 from app.services.couriers.documents import mod_11_2
-from app.services.couriers.identity import Identity, seal_person
+from app.services.couriers.identity import Identity, index_identity, seal_person
 from app.services.spelling import compact
+from app.standin.remote import StandIn
 from app.work import Work
+from tests.factories.accounts import EVERYWHERE, make_account, sign_in, signed_in
+from tests.factories.employers import make_employer
+from tests.factories.work import seeding
 
 
 def made_up_id(serial: int, *, birth: str = "19900307", county: str = "509999") -> str:
@@ -59,7 +71,7 @@ async def make_courier(
 
     Who is verified or suspended has a card, and the affiliation is confirmed then.
     """
-    account = account or await make_wechat_account(work, openid=new_secret())
+    account = account or await make_account(work, kind=AccountKind.wechat, grants=())
     person, key = seal_person(
         work.vault,
         Identity(DocumentType.resident_id, compact(document), name, phone),
@@ -99,3 +111,107 @@ async def make_courier(
         await issue_card(work, courier, person, key)
     await work.session.flush()
     return courier
+
+
+async def arrive(runtime: Runtime, standin: StandIn, user: str) -> dict[str, str]:
+    """The headers of a fresh account of the WeChat user `user`, who has no profile; committed."""
+    async with seeding(runtime) as work:
+        return await sign_in(work, account=await make_wechat_account(work, openid=standin.openid(user)))
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """Somebody with an account of WeChat, who has a document and a phone and works for an employer."""
+
+    client: httpx.AsyncClient
+    standin: StandIn
+    headers: dict[str, str] = field(repr=False)
+    user: str
+    """The WeChat user."""
+    name: str
+    document: str
+    phone: str
+    employer_id: UUID
+
+    async def register(self, **changed: Any) -> httpx.Response:
+        """Registers, with a fresh phone code unless one is given."""
+        body = {
+            "name": self.name,
+            "document": {"type": "resident_id", "number": self.document},
+            "affiliations": [
+                {
+                    "employer_id": str(self.employer_id),
+                    "kind_of_work": "food_delivery",
+                    "vehicle": "e_bike",
+                }
+            ],
+            "consents": consents(),
+            **changed,
+        }
+        body.setdefault("phone_code", self.standin.release_phone(self.user, self.phone))
+        return await self.client.post("/v1/couriers", json=body, headers=self.headers)
+
+    async def profile(self) -> httpx.Response:
+        """The own profile as it reads now."""
+        return await self.client.get("/v1/couriers/me", headers=self.headers)
+
+
+async def staff(runtime: Runtime, *roles: Role) -> dict[str, str]:
+    """The headers of a fresh staff account that holds `roles` everywhere; committed."""
+    async with seeding(runtime) as work:
+        return await signed_in(work, kind=AccountKind.staff, grants=[(role, EVERYWHERE) for role in roles])
+
+
+async def employer_called(runtime: Runtime, name: str) -> Employer:
+    """An employer called `name`; committed."""
+    async with seeding(runtime) as work:
+        return await make_employer(work, name=name)
+
+
+async def list_on_roster(
+    runtime: Runtime,
+    employer: Employer,
+    *,
+    name: str,
+    document: str,
+    phone: str,
+    kind_of_work: KindOfWork = KindOfWork.food_delivery,
+) -> RosterEntry:
+    """A live row of the roster of `employer`; committed."""
+    async with seeding(runtime) as work:
+        indexes = index_identity(
+            work.vault, Identity(DocumentType.resident_id, document, name, f"+86{phone}")
+        )
+        roster = Roster(
+            id=new_id(),
+            employer_id=employer.id,
+            delivered_at=work.now,
+            content_digest=bytes(32),
+            rows=1,
+            added=1,
+            changed=0,
+            returned=0,
+            unchanged=0,
+            refused=0,
+            verified=0,
+        )
+        work.session.add(roster)
+        await work.session.flush()
+        entry = RosterEntry(
+            id=new_id(),
+            employer_id=employer.id,
+            document_type=DocumentType.resident_id,
+            document_index=indexes.document,
+            name_index=indexes.name,
+            phone_index=indexes.phone,
+            kind_of_work=kind_of_work,
+            listed_at=work.now,
+            roster_id=roster.id,
+        )
+        work.session.add(entry)
+        return entry
+
+
+def consents(**given: bool) -> dict[str, dict[str, Any]]:
+    """An answer to every purpose: yes, unless `given` says otherwise."""
+    return {purpose.value: {"version": "2026-05", "given": given.get(purpose, True)} for purpose in Purpose}
