@@ -71,6 +71,7 @@ async def test_an_employer_that_cannot_be(
     client: httpx.AsyncClient,
     runtime: Runtime,
     registrar: dict[str, str],
+    *,
     changed: dict[str, str],
     status: int,
     code: str,

@@ -7,5 +7,5 @@ from app.work import Actor, Work, begin_work
 
 
 def seeding(runtime: Runtime) -> AbstractAsyncContextManager[Work]:
-    """A command's unit of work, committed when the block ends: `async with seeding(runtime) as work:`."""
+    """The unit of work of a command, committed when the `async with` block ends."""
     return begin_work(runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.command("test"))

@@ -1,6 +1,6 @@
 """How a device comes to a gate, moves to another, and is cut off when it is lost."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -13,7 +13,7 @@ from app.models.devices import Device, DeviceKind, Enrolment, Shift
 from app.services import audit
 from app.services.accounts.digests import secret_digest
 from app.services.accounts.errors import InvitationUnusable
-from app.services.accounts.invitations import create_invitation, redeem_invitation
+from app.services.accounts.invitations import create_invitation, inviter_of, redeem_invitation
 from app.services.accounts.sign_ins import end_all_sign_ins
 from app.services.compounds.errors import CompoundClosed, GateClosed
 from app.services.compounds.register import KEEPS_GATES
@@ -62,7 +62,8 @@ async def invite_device(work: Work, *, gate_id: UUID) -> tuple[Invitation, str]:
 async def enrol_device(work: Work, *, invitation: str, kind: DeviceKind, name: str) -> NewDevice:
     """A new device at the gate of an invitation, with an account and a secret of its own.
 
-    Raises InvitationUnusable, also for an invitation that offers a role, GateClosed and CompoundClosed.
+    Raises InvitationUnusable, also where it offers a role or whoever invited no longer keeps the gate,
+    GateClosed and CompoundClosed.
     """
     offer, gate, compound = await _redeem(work, invitation)
     secret = new_secret()
@@ -156,18 +157,15 @@ async def report_loss(work: Work, *, device_id: UUID, reason: str) -> Device:
 
 async def _redeem(work: Work, secret: str) -> tuple[Invitation, Gate, Compound]:
     offer = await redeem_invitation(work, secret=secret)
-    found = (
-        await work.session.execute(
-            select(Gate, Compound)
-            .join(Compound, Compound.id == Gate.compound_id)
-            .where(Gate.id == offer.gate_id)
-        )
-    ).one_or_none()
-    if found is None:
+    if offer.gate_id is None:
         raise InvitationUnusable
-    gate, compound = found
-    _require_open(gate, compound)
-    return offer, gate, compound
+    inviter = replace(work, actor=await inviter_of(work, offer))
+    try:
+        reached = await reach_gate(inviter, *KEEPS_GATES, gate_id=offer.gate_id)
+    except NotFound:
+        raise InvitationUnusable from None
+    _require_open(reached.gate, reached.compound)
+    return offer, reached.gate, reached.compound
 
 
 async def _enrol(work: Work, device: Device, gate: Gate, compound: Compound) -> EnrolledDevice:
