@@ -27,12 +27,12 @@ from app.errors import Forbidden, NotFound, Unauthenticated
 from app.models.accounts import Role
 from app.pagination import PAGE_SIZE, read_cursor
 from app.services.employers.errors import EmployerEnded
+from app.services.imports import RefusedLine
 from app.services.rosters.delivery import deliver_roster
 from app.services.rosters.departures import DepartureReport, mark_departures
 from app.services.rosters.queries import list_refusals, list_rosters, read_roster
 from app.services.rosters.reach import reach_employer
-from app.services.rosters.reading import RefusedLine, mark_documents, read_delivery, read_marking
-from app.services.rosters.reasons import REASON_TEXTS
+from app.services.rosters.reading import mark_documents, read_delivery, read_marking
 from app.services.sheets.tables import UnreadableSheet
 from app.work import Work
 
@@ -178,8 +178,8 @@ def _lines(refused: Iterable[RefusedLine]) -> list[ReportLine]:
         ReportLine(
             line=line.line,
             column=line.column,
-            reason=line.reason,
-            message=TextInBoth(zh=REASON_TEXTS[line.reason].zh, en=REASON_TEXTS[line.reason].en),
+            code=line.code,
+            reason=TextInBoth(zh=line.reason.zh, en=line.reason.en),
         )
         for line in refused
     ]

@@ -42,7 +42,8 @@ class RosterRefusal(Base):
     roster_id: Mapped[UUID] = mapped_column(Id, ForeignKey("rosters.id"), primary_key=True)
     line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     """As the spreadsheet counts, from 1."""
-    reason: Mapped[str] = mapped_column(String(32))
+    code: Mapped[str] = mapped_column(String(32))
+    """Why."""
     column: Mapped[str | None] = mapped_column(String(32))
     """The column at fault; None where it is the whole row."""
 

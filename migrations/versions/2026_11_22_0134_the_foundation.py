@@ -750,7 +750,7 @@ def upgrade() -> None:
         "roster_refusals",
         sa.Column("roster_id", sa.Uuid(), nullable=False),
         sa.Column("line", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("code", sa.String(length=32), nullable=False),
         sa.Column("column", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(
             ["roster_id"],

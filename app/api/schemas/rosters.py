@@ -55,9 +55,9 @@ class ReportLine(Response):
     """The row as a spreadsheet counts it, or the place in a list; from 1."""
     column: Annotated[str | None, Field(examples=["document_number"])]
     """The column at fault; null where it is the whole row."""
-    reason: Annotated[str, Field(examples=["number_mangled"])]
-    """A stable code."""
-    message: TextInBoth
+    code: Annotated[str, Field(examples=["number_mangled"])]
+    """Why, as a stable code."""
+    reason: TextInBoth
     """The same for people."""
 
 

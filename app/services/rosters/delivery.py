@@ -63,7 +63,7 @@ async def deliver_roster(
         await work.session.execute(
             insert(RosterRefusal),
             [
-                {"roster_id": roster.id, "line": line.line, "reason": line.reason, "column": line.column}
+                {"roster_id": roster.id, "line": line.line, "code": line.code, "column": line.column}
                 for line in delivery.refusals
             ],
         )

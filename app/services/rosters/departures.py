@@ -15,9 +15,10 @@ from app.models.rosters import Departure, RosterEntry
 from app.services import audit
 from app.services.couriers.affiliations import end_by_roster
 from app.services.couriers.rules import ReviewReason
+from app.services.imports import RefusedLine
 from app.services.rosters.reach import hold_employer
-from app.services.rosters.reading import Marking, RefusedLine
-from app.services.rosters.reasons import RowReason
+from app.services.rosters.reading import Marking
+from app.services.rosters.reasons import RowReason, unfit
 from app.services.rosters.rules import departures_allowed
 from app.work import Work
 
@@ -123,7 +124,7 @@ async def _sort_out(
     for person in marking.people:
         found = known.get(person.document_index)
         if found is None:
-            strangers.append(RefusedLine(person.line, RowReason.not_on_roster, "document_number"))
+            strangers.append(unfit(RowReason.not_on_roster, "document_number").at(person.line))
         elif found.left_at is None and found.id not in waiting:
             leaving.append(found)
     return leaving, len(known) - len(leaving), strangers
@@ -216,7 +217,7 @@ async def _held_by(work: Work, review: Review) -> list[tuple[Departure, RosterEn
             Departure.cancelled_at.is_(None),
         )
     )
-    return [(departure, entry) for departure, entry in held.tuples()]
+    return [(departure, entry) for departure, entry in held]
 
 
 def _record_decision(work: Work, review: Review, action: str, people: int) -> None:

@@ -1,15 +1,19 @@
 """Rosters read back: what was delivered, and why rows were refused."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.errors import Forbidden, NotFound
+from app.models.employers import Employer
 from app.models.rosters import Roster, RosterRefusal
 from app.pagination import Page, page_of
+from app.services.employers.errors import UnknownEmployer
+from app.services.imports import RefusedLine
 from app.services.rosters.reach import KEEPERS, reach_employer
-from app.services.rosters.reading import RefusedLine
+from app.services.rosters.reasons import REASON_TEXTS
 from app.work import Place, Work
 
 LAST_LINE = 2**31 - 1
@@ -24,6 +28,17 @@ class ReportLine(RefusedLine):
     def id(self) -> UUID:
         """The line as a key to page by."""
         return UUID(int=self.line)
+
+
+async def find_employer(work: Work, *, wanted: str) -> Employer:
+    """The employer of a name or an id, as an operator types it. Raises UnknownEmployer."""
+    query = select(Employer).where(Employer.name == wanted)
+    with suppress(ValueError):
+        query = select(Employer).where(or_(Employer.name == wanted, Employer.id == UUID(wanted)))
+    employer = await work.session.scalar(query)
+    if employer is None:
+        raise UnknownEmployer
+    return employer
 
 
 async def list_rosters(work: Work, *, employer_id: UUID, before: UUID | None, limit: int) -> Page[Roster]:
@@ -51,12 +66,12 @@ async def list_refusals(work: Work, *, roster_id: UUID, after: UUID | None, limi
     """The refused rows of a roster in the order of the file. Raises Forbidden and NotFound."""
     await read_roster(work, roster_id=roster_id)
     query = (
-        select(RosterRefusal.line, RosterRefusal.reason, RosterRefusal.column)
+        select(RosterRefusal.line, RosterRefusal.column, RosterRefusal.code)
         .where(RosterRefusal.roster_id == roster_id)
         .order_by(RosterRefusal.line)
         .limit(limit + 1)
     )
     if after is not None:
         query = query.where(RosterRefusal.line > min(after.int, LAST_LINE))
-    rows = (await work.session.execute(query)).tuples()
-    return page_of([ReportLine(*row) for row in rows], limit)
+    rows = await work.session.execute(query)
+    return page_of([ReportLine(line, column, code, REASON_TEXTS[code]) for line, column, code in rows], limit)

@@ -20,6 +20,7 @@ from app.services.couriers.identity import (
     identify,
     index_identity,
 )
+from app.services.imports import RefusedLine, UnfitCell
 from app.services.masking import InvalidPhone, normalise_phone
 from app.services.rosters.columns import (
     DEPARTURE_NEEDS,
@@ -32,7 +33,7 @@ from app.services.rosters.columns import (
     VEHICLE_WORDS,
     meaning,
 )
-from app.services.rosters.reasons import DEFAULT_DOCUMENT, RowReason, RowRefused, document_reason
+from app.services.rosters.reasons import DEFAULT_DOCUMENT, RowReason, unfit, unfit_document
 from app.services.sealing import Vault, keyed_digest
 from app.services.sheets.rows import RefusedRow, Row, read_rows
 from app.work import Deployment
@@ -57,16 +58,6 @@ class MarkedPerson:
 
     line: int
     document_index: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedLine:
-    """A report line for a row that was refused."""
-
-    line: int
-    reason: str
-    """A key of `REASON_TEXTS`."""
-    column: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +130,15 @@ def _sorted_out(
     refusals: list[RefusedLine] = []
     for row in rows:
         if isinstance(row, RefusedRow):
-            refusals.append(RefusedLine(row.line, row.fault.value, row.column))
+            refusals.append(RefusedLine.of_row(row))
             continue
         try:
             person = read(row)
-        except RowRefused as refused:
-            refusals.append(RefusedLine(row.line, refused.reason, refused.column))
+        except UnfitCell as cell:
+            refusals.append(cell.at(row.line))
             continue
         if people.setdefault(person_of(person), person) is not person:
-            refusals.append(RefusedLine(row.line, RowReason.repeated_person, "document_number"))
+            refusals.append(unfit(RowReason.repeated_person, "document_number").at(row.line))
     return list(people.values()), refusals
 
 
@@ -155,16 +146,16 @@ def _listed(row: Row, vault: Vault, today: date) -> ListedPerson:
     document = _document(row.values, today)
     name, birth = row.values["name"], document.birth_date
     if not any(char.isalpha() for char in comparable_name(name)):
-        raise RowRefused(RowReason.invalid_name, "name")
+        raise unfit(RowReason.invalid_name, "name")
     if birth is not None:
         try:
             require_age(birth, today)
         except UnderAge:
-            raise RowRefused(RowReason.under_age, "document_number") from None
+            raise unfit(RowReason.under_age, "document_number") from None
     try:
         phone = normalise_phone("", row.values["phone"])
     except InvalidPhone:
-        raise RowRefused(RowReason.invalid_phone, "phone") from None
+        raise unfit(RowReason.invalid_phone, "phone") from None
     return ListedPerson(
         line=row.line,
         document_type=document.type,
@@ -178,11 +169,11 @@ def _document(values: Mapping[str, str], today: date) -> Document:
     said = values["document_type"]
     type_ = meaning(DOCUMENT_TYPES, said) if said else DEFAULT_DOCUMENT
     if type_ is None:
-        raise RowRefused(RowReason.unknown_document_type, "document_type")
+        raise unfit(RowReason.unknown_document_type, "document_type")
     try:
         return normalise_document(type_, values["document_number"], today=today)
     except InvalidDocument as invalid:
-        raise RowRefused(document_reason(invalid.cause), "document_number") from None
+        raise unfit_document(invalid.cause) from None
 
 
 def _index(vault: Vault, document: Document) -> bytes:
@@ -194,5 +185,5 @@ def _said(words: Mapping[str, T], row: Row, column: str, unknown: RowReason) -> 
     cell = row.values[column]
     found = meaning(words, cell) if cell else None
     if cell and found is None:
-        raise RowRefused(unknown, column)
+        raise unfit(unknown, column)
     return found

@@ -8,6 +8,7 @@ from app.errors import Text
 from app.models.couriers import DocumentType
 from app.services.couriers import documents
 from app.services.couriers.documents import DocumentFault
+from app.services.imports import UnfitCell
 from app.services.sheets import cells
 
 
@@ -52,13 +53,14 @@ REASON_TEXTS: Mapping[str, Text] = MappingProxyType(
 """Every reason that a report line can give. What a row says is never repeated."""
 
 
-class RowRefused(Exception):
-    """Raised for a row that cannot be taken; never leaves the rosters."""
+def unfit(reason: RowReason, column: str) -> UnfitCell:
+    """The refusal of a row for `reason`."""
+    return UnfitCell(column, reason.value, REASON_TEXTS[reason])
 
-    def __init__(self, reason: str, column: str | None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.column = column
+
+def unfit_document(fault: DocumentFault) -> UnfitCell:
+    """The refusal of a row whose document number breaks a rule."""
+    return UnfitCell("document_number", document_reason(fault), documents.FAULT_TEXTS[fault])
 
 
 DEFAULT_DOCUMENT = DocumentType.resident_id
