@@ -22,15 +22,22 @@ class OnShift:
     headers: dict[str, str] = field(repr=False)
 
 
-async def make_device(
-    work: Work, *, gate: Gate, kind: DeviceKind = DeviceKind.phone, name: str = "门岗手机"
-) -> tuple[Device, Enrolment, str]:
-    """A device enrolled at `gate` by an invitation of its property manager, and the device's secret."""
+async def invite(work: Work, *, gate: Gate) -> str:
+    """The secret of an invitation for a device to `gate`, by a property manager of its compound."""
     scope = Scope(ScopeKind.compound, str(gate.compound_id))
     manager = await make_account(work, kind=AccountKind.wechat, grants=[(Role.property_manager, scope)])
     inviting = replace(work, actor=Actor(manager.kind, manager.id, grants=((Role.property_manager, scope),)))
-    _, invitation = await invite_device(inviting, gate_id=gate.id)
-    new = await enrol_device(replace(work, actor=Actor.nobody()), invitation=invitation, kind=kind, name=name)
+    _, secret = await invite_device(inviting, gate_id=gate.id)
+    return secret
+
+
+async def make_device(
+    work: Work, *, gate: Gate, kind: DeviceKind = DeviceKind.phone, name: str = "门岗手机"
+) -> tuple[Device, Enrolment, str]:
+    """A device enrolled at `gate`, and the device's secret."""
+    new = await enrol_device(
+        replace(work, actor=Actor.nobody()), invitation=await invite(work, gate=gate), kind=kind, name=name
+    )
     return new.enrolled.device, new.enrolled.enrolment, new.secret
 
 
