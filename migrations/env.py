@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
@@ -28,7 +28,7 @@ def _is_ours(thing: Any, name: str | None, kind: str, reflected: bool, _compared
     return not (reflected and table is not None and _PARTITION.fullmatch(table))
 
 
-def _render(kind: str, thing: Any, autogen: AutogenContext) -> str | bool:
+def _render(kind: str, thing: Any, autogen: AutogenContext) -> str | Literal[False]:
     """Migrations do not import the application: its types are written as what they are made of."""
     if kind == "type" and isinstance(thing, Instant):
         return "sa.DateTime(timezone=True)"

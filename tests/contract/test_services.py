@@ -24,6 +24,8 @@ def called(tree: ast.AST) -> list[str]:
                     names.append(f"{owner}.{name}")
                 case ast.Attribute(attr=name):
                     names.append(f"?.{name}")
+                case _:
+                    pass  # a call of a call or of an element has no name
     return names
 
 
