@@ -133,7 +133,8 @@ async def test_whom_no_roster_vouches_for_waits_for_a_reviewer(
     reasons: list[str],
 ) -> None:
     if row is not None:
-        await list_on_roster(runtime, employer, **{"name": NAME, "document": ZHEN, "phone": PHONE} | row)
+        said = {"name": NAME, "phone": PHONE} | row
+        await list_on_roster(runtime, employer, name=said["name"], document=ZHEN, phone=said["phone"])
     profile = (await applicant.register()).json()
     assert (profile["state"], profile["under_review"]) == ("pending", True)
     reviewer = await staff(runtime, Role.reviewer)
