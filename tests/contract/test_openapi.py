@@ -37,15 +37,11 @@ def examples(operation: Operation) -> Iterator[tuple[str, dict[str, Any], Any]]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case dict():
-            for inner in value.values():
-                yield from strings(inner)
-        case list():
-            for inner in value:
-                yield from strings(inner)
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings(inner)
 
 
 def said_about_itself(operation: Operation) -> bool:

@@ -1,0 +1,321 @@
+"""Scans that arrive at one instant, with real sessions and two processes on one database: R2 and R10."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import event, func, select
+
+from app.database import Database
+from app.ids import new_id
+from app.main import create_app
+from app.models.scans import CodeUse, Direction, Scan, ScanKey, ScanOutcome
+from app.runtime import Runtime
+from app.services.scans.admission import admit
+from app.services.scans.answers import Answer
+from app.services.scans.gathering import LARGEST_LIST
+from app.services.scans.presentation import Presentation
+from app.services.tokens import AccessClaims
+from app.settings import Secrets, Settings
+from app.work import Actor, begin_work
+from tests.clocks import SettableClock
+from tests.conftest import NOON
+from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+
+CROWD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One application process with a clock of its own."""
+
+    runtime: Runtime
+    client: httpx.AsyncClient
+    clock: SettableClock
+
+
+@pytest.fixture
+async def processes(
+    own_database: Database, settings: Settings, secrets: Secrets
+) -> AsyncIterator[tuple[Process, Process]]:
+    """Two processes on one database, which share nothing else."""
+    url = own_database.engine.url.render_as_string(hide_password=False)
+    async with AsyncExitStack() as stack:
+        made = []
+        for _ in range(2):
+            clock = SettableClock(NOON)
+            runtime = Runtime.of(settings, secrets, database=Database(url), clock=clock)
+            stack.push_async_callback(runtime.close)
+            transport = httpx.ASGITransport(app=create_app(runtime), raise_app_exceptions=False)
+            client = httpx.AsyncClient(transport=transport, base_url="http://huixin.test", timeout=60)
+            made.append(Process(runtime, await stack.enter_async_context(client), clock))
+        yield made[0], made[1]
+
+
+@pytest.fixture
+async def gates(processes: tuple[Process, Process]) -> tuple[WorkingGate, WorkingGate]:
+    runtime = processes[0].runtime
+    return await open_gate(runtime, name="翠湖苑"), await open_gate(runtime, name="映山里")
+
+
+@pytest.fixture
+async def courier(processes: tuple[Process, Process]) -> WorkingCourier:
+    return await bring_courier(processes[0].runtime, serial=1)
+
+
+async def post(process: Process, gate: WorkingGate, body: dict[str, Any]) -> httpx.Response:
+    return await process.client.post("/v1/scans", json=body, headers=gate.guard)
+
+
+async def count(database: Database, table: type[Any]) -> int:
+    async with database.session(write=False) as session:
+        return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def test_one_code_shown_a_hundred_times_at_once_admits_once(
+    processes: tuple[Process, Process],
+    gates: tuple[WorkingGate, WorkingGate],
+    courier: WorkingCourier,
+    own_database: Database,
+) -> None:
+    (code,) = await mint(processes[0].client, courier)
+    replies = await asyncio.gather(
+        *(
+            post(processes[number % 2], gates[number // 2 % 2], gates[number // 2 % 2].scan(code))
+            for number in range(CROWD)
+        )
+    )
+    assert {reply.status_code for reply in replies} == {200}
+    answers = [reply.json() for reply in replies]
+    assert Counter((answer["verdict"], answer["reason"]) for answer in answers) == {
+        ("admit", "verified"): 1,
+        ("check", "code_used"): CROWD - 1,
+    }
+    (winner,) = [number for number, answer in enumerate(answers) if answer["verdict"] == "admit"]
+    first = {
+        "at": answers[winner]["recorded_at"],
+        "gate_id": str(gates[winner // 2 % 2].gate_id),
+        "compound": ("翠湖苑", "映山里")[winner // 2 % 2],
+        "gate": "东门",
+    }
+    assert all(answer["first_use"] == first for answer in answers if answer["verdict"] == "check")
+    assert await count(own_database, Scan) == CROWD
+    assert await count(own_database, CodeUse) == 1
+
+
+async def test_one_scan_sent_fifty_times_at_once_is_stored_once(
+    processes: tuple[Process, Process],
+    gates: tuple[WorkingGate, WorkingGate],
+    courier: WorkingCourier,
+    own_database: Database,
+) -> None:
+    (code,) = await mint(processes[0].client, courier)
+    body = gates[0].scan(code)
+    replies = await asyncio.gather(*(post(processes[number % 2], gates[0], body) for number in range(50)))
+    answers = [reply.json() for reply in replies]
+    assert {reply.status_code for reply in replies} == {200}
+    assert Counter(answer.pop("repeated") for answer in answers) == {False: 1, True: 49}
+    assert answers == [answers[0]] * 50
+    assert answers[0]["verdict"] == "admit"
+    assert await count(own_database, Scan) == await count(own_database, ScanKey) == 1
+
+
+async def test_one_scan_id_for_fifty_codes_at_once_names_one_of_them(
+    processes: tuple[Process, Process],
+    gates: tuple[WorkingGate, WorkingGate],
+    courier: WorkingCourier,
+    own_database: Database,
+) -> None:
+    codes = [*await mint(processes[0].client, courier, 20), *(f"not a code {number}" for number in range(30))]
+    body = gates[0].scan(codes[0])
+    replies = await asyncio.gather(
+        *(post(processes[number % 2], gates[0], body | {"code": code}) for number, code in enumerate(codes))
+    )
+    assert Counter(reply.status_code for reply in replies) == {200: 1, 409: 49}
+    assert {reply.json()["code"] for reply in replies if reply.status_code == 409} == {"scan_conflict"}
+    assert await count(own_database, Scan) == 1
+
+
+async def test_two_guards_with_one_code_at_the_same_instant(
+    processes: tuple[Process, Process], gates: tuple[WorkingGate, WorkingGate], courier: WorkingCourier
+) -> None:
+    for code in await mint(processes[0].client, courier, 1) + [
+        (await mint(processes[0].client, await bring_courier(processes[0].runtime, serial=serial)))[0]
+        for serial in range(2, 12)
+    ]:
+        replies = await asyncio.gather(
+            *(post(process, gate, gate.scan(code)) for process, gate in zip(processes, gates, strict=True))
+        )
+        verdicts = sorted(reply.json()["verdict"] for reply in replies)
+        assert verdicts == ["admit", "check"]
+
+
+async def test_codes_of_many_in_every_order_never_wait_in_a_circle(
+    processes: tuple[Process, Process], gates: tuple[WorkingGate, WorkingGate]
+) -> None:
+    """Both processes take the same codes, one from the front and one from the back."""
+    codes = [
+        (await mint(processes[0].client, await bring_courier(processes[0].runtime, serial=serial)))[0]
+        for serial in range(1, 11)
+    ]
+    replies = await asyncio.gather(
+        *(post(processes[0], gates[0], gates[0].scan(code)) for code in codes),
+        *(post(processes[1], gates[1], gates[1].scan(code)) for code in reversed(codes)),
+    )
+    assert {reply.status_code for reply in replies} == {200}
+    assert Counter(reply.json()["verdict"] for reply in replies) == {"admit": 10, "check": 10}
+
+
+async def test_of_fifty_outcomes_at_once_one_wins(
+    processes: tuple[Process, Process],
+    gates: tuple[WorkingGate, WorkingGate],
+    courier: WorkingCourier,
+    own_database: Database,
+) -> None:
+    (code,) = await mint(processes[0].client, courier)
+    await post(processes[0], gates[0], gates[0].scan(code))
+    checked = gates[0].scan(code)
+    assert (await post(processes[0], gates[0], checked)).json()["verdict"] == "check"
+    path = f"/v1/enrolments/{gates[0].enrolment_id}/scans/{checked['scan_id']}/outcome"
+    outcomes = ["let_in", "turned_away"] * 25
+    replies = await asyncio.gather(
+        *(
+            processes[number // 2 % 2].client.put(path, json={"outcome": outcome}, headers=gates[0].guard)
+            for number, outcome in enumerate(outcomes)
+        )
+    )
+    async with own_database.session(write=False) as session:
+        stored = (await session.scalars(select(ScanOutcome))).one()
+    accepted = [reply.json() for reply in replies if reply.status_code == 200]
+    assert [answer["outcome"] for answer in accepted] == [stored.outcome] * 25
+    assert accepted == [accepted[0]] * 25
+    assert Counter(reply.json()["code"] for reply in replies if reply.status_code != 200) == {
+        "outcome_conflict": 25
+    }
+
+
+async def test_an_outcome_and_an_annulment_at_once_take_turns(
+    processes: tuple[Process, Process], gates: tuple[WorkingGate, WorkingGate], courier: WorkingCourier
+) -> None:
+    for _ in range(6):
+        (code,) = await mint(processes[0].client, courier)
+        await post(processes[0], gates[0], gates[0].scan(code))
+        checked = gates[0].scan(code)
+        await post(processes[0], gates[0], checked)
+        path = f"/v1/enrolments/{gates[0].enrolment_id}/scans/{checked['scan_id']}"
+        given, annulled = await asyncio.gather(
+            processes[0].client.put(f"{path}/outcome", json={"outcome": "let_in"}, headers=gates[0].guard),
+            processes[1].client.put(f"{path}/annulment", json={"reason": "误扫"}, headers=gates[0].guard),
+        )
+        assert annulled.status_code == 200
+        if given.status_code == 200:
+            assert annulled.json()["outcome"] == "let_in"
+        else:
+            assert (given.json()["code"], annulled.json()["outcome"]) == ("scan_annulled", None)
+        for process in processes:
+            process.clock.advance(seconds=31)
+
+
+async def test_an_admission_takes_as_many_statements_for_a_hundred_scans_as_for_one(
+    processes: tuple[Process, Process], gates: tuple[WorkingGate, WorkingGate]
+) -> None:
+    here = processes[0]
+    couriers = [await bring_courier(here.runtime, serial=serial) for serial in range(1, 11)]
+    claims = [guard_claims(here, gate) for gate in gates]
+    statements = {}
+    for size in (1, 10, 100, LARGEST_LIST):
+        here.clock.advance(seconds=1)
+        codes = [text for courier in couriers for text in await mint(here.client, courier)]
+        # Used before, so that every admission has to ask for first uses, whatever its size.
+        await post(here, gates[0], gates[0].scan(codes[0]))
+        presentations = [
+            await presentation(here, gates[number % 2], claims[number % 2], codes[number % 10])
+            for number in range(size)
+        ]
+        statements[size] = await statements_of_admission(here.runtime, presentations)
+    assert len(set(statements.values())) == 1, statements
+
+
+def guard_claims(process: Process, gate: WorkingGate) -> AccessClaims:
+    return process.runtime.access_tokens.read(
+        gate.guard["Authorization"].removeprefix("Bearer "), process.clock
+    )
+
+
+async def presentation(process: Process, gate: WorkingGate, claims: AccessClaims, code: str) -> Presentation:
+    return Presentation(
+        enrolment_id=gate.enrolment_id,
+        scan_id=new_id(),
+        account_id=UUID(claims.sub),
+        sign_in_id=UUID(claims.sid),
+        direction=Direction("in"),
+        device_time=process.clock(),
+        language="zh",
+        read=await process.runtime.codes.read(code),
+    )
+
+
+async def statements_of_admission(runtime: Runtime, presentations: list[Presentation]) -> int:
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    engine = runtime.database.engine.sync_engine
+    async with begin_work(
+        runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.command("test")
+    ) as work:
+        event.listen(engine, "before_cursor_execute", note)
+        results = await admit(work, presentations)
+        event.remove(engine, "before_cursor_execute", note)
+    assert all(isinstance(result, Answer) for result in results)
+    return len(seen)
+
+
+async def test_a_server_behind_the_one_that_minted_takes_the_code_within_five_seconds(
+    processes: tuple[Process, Process], gates: tuple[WorkingGate, WorkingGate], courier: WorkingCourier
+) -> None:
+    (code,) = await mint(processes[0].client, courier)
+    seen = []
+    for behind in (6, 5):
+        processes[1].clock.now = NOON - timedelta(seconds=behind)
+        answer = (await post(processes[1], gates[0], gates[0].scan(code))).json()
+        seen.append((answer["verdict"], answer["reason"]))
+    assert seen == [("refuse", "not_yet_valid"), ("admit", "verified")]
+
+
+async def test_a_device_whose_clock_is_wrong_scans_like_any_other(
+    processes: tuple[Process, Process],
+    gates: tuple[WorkingGate, WorkingGate],
+    courier: WorkingCourier,
+    own_database: Database,
+) -> None:
+    for device_time in (
+        "0001-01-01T00:00:00Z",
+        "1969-12-31T23:59:59.999999Z",
+        "2026-05-11T12:00:00+08:00",
+        "2026-05-11T03:55:00Z",
+        "2038-01-19T03:14:08Z",
+        "9999-12-31T23:59:59.999999Z",
+    ):
+        (code,) = await mint(processes[0].client, courier)
+        body = gates[0].scan(code, device_time=device_time)
+        first = await post(processes[0], gates[0], body)
+        assert (first.status_code, first.json()["verdict"]) == (200, "admit"), first.text
+        assert datetime.fromisoformat(first.json()["recorded_at"]) == processes[0].clock()
+        corrected = await post(processes[1], gates[0], body | {"device_time": "2026-05-11T04:00:01Z"})
+        assert corrected.json() == first.json() | {"repeated": True}
+        async with own_database.session(write=False) as session:
+            stored = await session.scalar(
+                select(Scan.device_time).where(Scan.scan_id == UUID(body["scan_id"]))
+            )
+        assert stored == datetime.fromisoformat(device_time)
+        for process in processes:
+            process.clock.advance(seconds=1)
