@@ -37,7 +37,7 @@ async def grant(body: NewGrant, work: Annotated[Work, writing(Role.security_admi
     Operator, security administrator and auditor are never held by one account.
     """
     given = await grant_to_staff(work, account_id=body.account_id, role=body.role, scope=body.scope.scope())
-    return GrantShown.of(given)
+    return GrantShown.model_validate(given)
 
 
 @router.get(
@@ -55,7 +55,9 @@ async def list_grants(
     area, property managers their guards.
     """
     page = page_of(await reachable_grants(work, before=read_cursor(cursor), limit=limit + 1), limit)
-    return GrantPage(items=[GrantShown.of(given) for given in page.items], next_cursor=page.next_cursor)
+    return GrantPage(
+        items=[GrantShown.model_validate(given) for given in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.delete(

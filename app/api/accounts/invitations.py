@@ -51,7 +51,7 @@ async def create_role_invitation(
     The secret is good for one use within 72 hours.
     """
     invitation, secret = await invite(work, role=body.role, scope=body.scope.scope())
-    return NewInvitation(invitation=InvitationShown.of(invitation), secret=secret)
+    return NewInvitation(invitation=InvitationShown.model_validate(invitation), secret=secret)
 
 
 @router.get(
@@ -66,7 +66,7 @@ async def list_invitations(
     """The caller's invitations that can still be used. For registrars and property managers."""
     page = page_of(await open_invitations(work, before=read_cursor(cursor), limit=limit + 1), limit)
     return InvitationPage(
-        items=[InvitationShown.of(invitation) for invitation in page.items],
+        items=[InvitationShown.model_validate(invitation) for invitation in page.items],
         next_cursor=page.next_cursor,
     )
 
@@ -100,4 +100,4 @@ async def redeem(
     """Gives the signed-in account the role that it was invited to, once. For people, not devices."""
     async with watch(), open_work(write=True) as work:
         granted = await accept_invitation(work, secret=body.secret)
-    return GrantShown.of(granted)
+    return GrantShown.model_validate(granted)

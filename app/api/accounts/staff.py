@@ -75,7 +75,9 @@ async def list_staff(work: SecurityReads, *, cursor: Cursor = None, limit: Limit
     """The staff accounts, those that have ended included. For security administrators."""
     rows = await staff_accounts(work, before=read_cursor(cursor), limit=limit + 1)
     page = page_of(rows, limit)
-    return StaffPage(items=[StaffShown.of(account) for account in page.items], next_cursor=page.next_cursor)
+    return StaffPage(
+        items=[StaffShown.model_validate(account) for account in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get(
@@ -86,7 +88,7 @@ async def list_staff(work: SecurityReads, *, cursor: Cursor = None, limit: Limit
 )
 async def read_staff_account(account_id: Id, work: SecurityReads) -> StaffShown:
     """One staff account. For security administrators."""
-    return StaffShown.of(await read_staff(work, account_id=account_id))
+    return StaffShown.model_validate(await read_staff(work, account_id=account_id))
 
 
 @router.post(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from app.api.schemas.base import Choice, Id, Instant, Line, Opaque, Request, Response
-from app.models.accounts import Account, AccountKind, Grant, Invitation, Role, ScopeKind
+from app.models.accounts import AccountKind, Role, ScopeKind
 from app.services.accounts.rules import LOGIN, LONGEST_PASSWORD
 from app.services.accounts.second_factor import Authenticator
 from app.services.accounts.sign_ins import LONGEST_CLIENT, Tokens
@@ -250,16 +250,6 @@ class StaffShown(Response):
     second_factor: bool
     """Whether an authenticator is in force."""
 
-    @classmethod
-    def of(cls, account: Account) -> Self:
-        return cls(
-            id=account.id,
-            login=account.login or "",
-            created_at=account.created_at,
-            ended_at=account.ended_at,
-            second_factor=account.totp_confirmed_at is not None,
-        )
-
 
 class StaffPage(Response):
     """Some staff accounts, newest first."""
@@ -322,17 +312,6 @@ class GrantShown(Response):
     granted_by: Id | None
     """Who gave it; null for the command line."""
 
-    @classmethod
-    def of(cls, grant: Grant) -> Self:
-        return cls(
-            id=grant.id,
-            account_id=grant.account_id,
-            role=Role(grant.role),
-            scope=ScopeShown(kind=ScopeKind(grant.scope_kind), id=grant.scope_id),
-            granted_at=grant.granted_at,
-            granted_by=grant.granted_by,
-        )
-
 
 class GrantPage(Response):
     """Some roles that were given, newest first."""
@@ -358,18 +337,6 @@ class InvitationShown(Response):
     """When it was made."""
     expires_at: Instant
     """Until when it can be used."""
-
-    @classmethod
-    def of(cls, invitation: Invitation) -> Self:
-        kind = invitation.scope_kind
-        return cls(
-            id=invitation.id,
-            role=Role(invitation.role) if invitation.role else None,
-            scope=ScopeShown(kind=ScopeKind(kind), id=invitation.scope_id or "") if kind else None,
-            gate_id=invitation.gate_id,
-            created_at=invitation.created_at,
-            expires_at=invitation.expires_at,
-        )
 
 
 class InvitationPage(Response):

@@ -13,6 +13,12 @@ from app.services.tokens import AccessClaims, InvalidToken, SecretKey, read_acce
 from app.settings import Secrets
 from app.work import Actor, Scope
 
+IN_FORCE = and_(
+    Grant.revoked_at.is_(None),
+    or_(Grant.role.not_in(sorted(WIDE)), Account.totp_confirmed_at.is_not(None)),
+)
+"""Whether a grant counts: it is live, and not withheld for want of a second factor."""
+
 
 class AccessTokens:
     """Reads the sign-in tokens of this deployment."""
@@ -47,14 +53,7 @@ async def load_actor(session: AsyncSession, claims: AccessClaims) -> Actor:
             select(Account.kind, Grant.role, Grant.scope_kind, Grant.scope_id)
             .select_from(SignIn)
             .join(Account, Account.id == SignIn.account_id)
-            .outerjoin(
-                Grant,
-                and_(
-                    Grant.account_id == Account.id,
-                    Grant.revoked_at.is_(None),
-                    or_(Grant.role.not_in(sorted(WIDE)), Account.totp_confirmed_at.is_not(None)),
-                ),
-            )
+            .outerjoin(Grant, and_(Grant.account_id == Account.id, IN_FORCE))
             .where(
                 SignIn.id == UUID(claims.sid),
                 SignIn.account_id == UUID(claims.sub),

@@ -1,6 +1,8 @@
 """Gives and takes roles."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 from sqlalchemy import String, and_, cast, func, or_, select
@@ -19,7 +21,30 @@ from app.services.accounts.rules import GIVER, INVITED, SCOPES
 from app.work import Actor, Place, Scope, Work
 
 
-async def grant_to_staff(work: Work, *, account_id: UUID, role: Role, scope: Scope) -> Grant:
+@dataclass(frozen=True, slots=True)
+class GivenRole:
+    """A role that an account holds since somebody gave it."""
+
+    id: UUID
+    account_id: UUID
+    role: Role
+    scope: Scope
+    granted_at: datetime
+    granted_by: UUID | None
+
+    @classmethod
+    def of(cls, grant: Grant) -> Self:
+        return cls(
+            id=grant.id,
+            account_id=grant.account_id,
+            role=Role(grant.role),
+            scope=Scope(ScopeKind(grant.scope_kind), grant.scope_id),
+            granted_at=grant.granted_at,
+            granted_by=grant.granted_by,
+        )
+
+
+async def grant_to_staff(work: Work, *, account_id: UUID, role: Role, scope: Scope) -> GivenRole:
     """Gives a staff account a role that is not given by invitation; again gives the same grant.
 
     Raises Forbidden, ScopeUnfit, NotFound for an absent account or area, OwnGrant, RolesIncompatible.
@@ -37,7 +62,7 @@ async def grant_to_staff(work: Work, *, account_id: UUID, role: Role, scope: Sco
     )
     if account is None:
         raise NotFound
-    return await give_role(work, account_id=account_id, role=role, scope=scope)
+    return GivenRole.of(await give_role(work, account_id=account_id, role=role, scope=scope))
 
 
 async def give_role(work: Work, *, account_id: UUID, role: Role, scope: Scope) -> Grant:
@@ -97,12 +122,13 @@ async def revoke_grant(work: Work, *, grant_id: UUID) -> None:
     await work.session.flush()
 
 
-async def reachable_grants(work: Work, *, before: UUID | None, limit: int) -> Sequence[Grant]:
+async def reachable_grants(work: Work, *, before: UUID | None, limit: int) -> list[GivenRole]:
     """The live grants that the caller may take away, newest first, at most `limit`, older than `before`."""
     query = select(Grant).where(Grant.revoked_at.is_(None), _reach(work.actor))
     if before is not None:
         query = query.where(Grant.id < before)
-    return (await work.session.scalars(query.order_by(Grant.id.desc()).limit(limit))).all()
+    rows = await work.session.scalars(query.order_by(Grant.id.desc()).limit(limit))
+    return [GivenRole.of(grant) for grant in rows]
 
 
 async def require_scope(work: Work, *, role: Role, scope: Scope) -> Place:

@@ -1,7 +1,8 @@
 """Invitations: single-use, expiring offers of a role, or of a place for a device at a gate."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -10,9 +11,10 @@ from app.errors import Forbidden, NotFound
 from app.ids import new_id, new_secret
 from app.models.accounts import Account, AccountKind, Grant, Invitation, Role, ScopeKind
 from app.services import audit
+from app.services.accounts.actors import IN_FORCE
 from app.services.accounts.digests import secret_digest
 from app.services.accounts.errors import InvitationUnusable
-from app.services.accounts.grants import give_role, require_giver, require_scope
+from app.services.accounts.grants import GivenRole, give_role, require_giver, require_scope
 from app.services.accounts.rules import GIVER, INVITED
 from app.work import Actor, Scope, Work
 
@@ -20,7 +22,31 @@ INVITATION_LIFETIME = timedelta(hours=72)
 """Long enough to reach somebody over a weekend, short enough that a forgotten one is worth nothing."""
 
 
-async def invite(work: Work, *, role: Role, scope: Scope) -> tuple[Invitation, str]:
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an invitation offers while it can be used: a role within a scope, or a gate to a device."""
+
+    id: UUID
+    role: Role | None
+    scope: Scope | None
+    gate_id: UUID | None
+    created_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, invitation: Invitation) -> Self:
+        kind = invitation.scope_kind
+        return cls(
+            id=invitation.id,
+            role=Role(invitation.role) if invitation.role else None,
+            scope=Scope(ScopeKind(kind), invitation.scope_id or "") if kind else None,
+            gate_id=invitation.gate_id,
+            created_at=invitation.created_at,
+            expires_at=invitation.expires_at,
+        )
+
+
+async def invite(work: Work, *, role: Role, scope: Scope) -> tuple[Offer, str]:
     """Offers `role` within `scope` to whoever brings the secret first; returns it once.
 
     Registrars invite property managers and employer users, property managers invite guards.
@@ -39,10 +65,10 @@ async def invite(work: Work, *, role: Role, scope: Scope) -> tuple[Invitation, s
         subject_id=invitation.id,
         details={"role": role.value, "scope_kind": scope.kind.value, "scope_id": scope.id},
     )
-    return invitation, secret
+    return Offer.of(invitation), secret
 
 
-async def accept_invitation(work: Work, *, secret: str) -> Grant:
+async def accept_invitation(work: Work, *, secret: str) -> GivenRole:
     """Gives the signed-in account the role that an invitation offers.
 
     Raises InvitationUnusable, also where it is for a device or whoever invited may no longer give
@@ -51,17 +77,18 @@ async def accept_invitation(work: Work, *, secret: str) -> Grant:
     if work.actor.account_id is None or work.actor.label == AccountKind.device.value:
         raise Forbidden
     invitation = await redeem_invitation(work, secret=secret)
-    if invitation.role is None or invitation.scope_kind is None or invitation.scope_id is None:
+    offer = Offer.of(invitation)
+    if offer.role is None or offer.scope is None:
         raise InvitationUnusable
-    role, scope = Role(invitation.role), Scope(ScopeKind(invitation.scope_kind), invitation.scope_id)
     try:
-        await require_giver(work, await inviter_of(work, invitation), role=role, scope=scope)
+        await require_giver(work, await inviter_of(work, invitation), role=offer.role, scope=offer.scope)
     except NotFound:
         raise InvitationUnusable from None
-    return await give_role(work, account_id=work.actor.account_id, role=role, scope=scope)
+    grant = await give_role(work, account_id=work.actor.account_id, role=offer.role, scope=offer.scope)
+    return GivenRole.of(grant)
 
 
-async def open_invitations(work: Work, *, before: UUID | None, limit: int) -> Sequence[Invitation]:
+async def open_invitations(work: Work, *, before: UUID | None, limit: int) -> list[Offer]:
     """The caller's invitations that can still be used, newest first, at most `limit`, older than `before`."""
     query = select(Invitation).where(
         Invitation.invited_by == work.actor.account_id,
@@ -71,7 +98,8 @@ async def open_invitations(work: Work, *, before: UUID | None, limit: int) -> Se
     )
     if before is not None:
         query = query.where(Invitation.id < before)
-    return (await work.session.scalars(query.order_by(Invitation.id.desc()).limit(limit))).all()
+    rows = await work.session.scalars(query.order_by(Invitation.id.desc()).limit(limit))
+    return [Offer.of(invitation) for invitation in rows]
 
 
 async def withdraw_invitation(work: Work, *, invitation_id: UUID) -> None:
@@ -156,9 +184,7 @@ async def inviter_of(work: Work, invitation: Invitation) -> Actor:
     rows = await work.session.execute(
         select(Grant.role, Grant.scope_kind, Grant.scope_id)
         .join(Account, Account.id == Grant.account_id)
-        .where(
-            Grant.account_id == invitation.invited_by, Grant.revoked_at.is_(None), Account.ended_at.is_(None)
-        )
+        .where(Grant.account_id == invitation.invited_by, IN_FORCE, Account.ended_at.is_(None))
     )
     return Actor(
         label="inviter",

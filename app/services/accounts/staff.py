@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -32,6 +34,28 @@ SETUP_LIFETIME = timedelta(hours=72)
 
 OpenSignedWork = Callable[..., AbstractAsyncContextManager[Work]]
 """Opens a transaction for the signed-in account; `write` says of which kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """A staff account as security administrators see it."""
+
+    id: UUID
+    login: str
+    created_at: datetime
+    ended_at: datetime | None
+    second_factor: bool
+    """Whether an authenticator is in force."""
+
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        return cls(
+            id=account.id,
+            login=account.login or "",
+            created_at=account.created_at,
+            ended_at=account.ended_at,
+            second_factor=account.totp_confirmed_at is not None,
+        )
 
 
 async def create_staff(
@@ -65,22 +89,23 @@ async def create_staff(
     return account, secret
 
 
-async def staff_accounts(work: Work, *, before: UUID | None, limit: int) -> Sequence[Account]:
+async def staff_accounts(work: Work, *, before: UUID | None, limit: int) -> list[StaffMember]:
     """The staff accounts, newest first, at most `limit`, older than `before`."""
     query = select(Account).where(Account.kind == AccountKind.staff.value)
     if before is not None:
         query = query.where(Account.id < before)
-    return (await work.session.scalars(query.order_by(Account.id.desc()).limit(limit))).all()
+    rows = await work.session.scalars(query.order_by(Account.id.desc()).limit(limit))
+    return [StaffMember.of(account) for account in rows]
 
 
-async def read_staff(work: Work, *, account_id: UUID) -> Account:
+async def read_staff(work: Work, *, account_id: UUID) -> StaffMember:
     """One staff account; raises NotFound."""
     account = await work.session.scalar(
         select(Account).where(Account.id == account_id, Account.kind == AccountKind.staff.value)
     )
     if account is None:
         raise NotFound
-    return account
+    return StaffMember.of(account)
 
 
 async def find_staff(work: Work, *, login: str) -> Account:
