@@ -3,8 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +13,6 @@ from sqlalchemy import event, func, select
 
 from app.database import Database
 from app.ids import new_id
-from app.main import create_app
 from app.models.scans import CodeUse, Direction, Scan, ScanKey, ScanOutcome
 from app.runtime import Runtime
 from app.services.scans.admission import admit
@@ -25,38 +22,19 @@ from app.services.scans.presentation import Presentation
 from app.services.tokens import AccessClaims
 from app.settings import Secrets, Settings
 from app.work import Actor, begin_work
-from tests.clocks import SettableClock
 from tests.conftest import NOON
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.processes import Process, start_processes
 
 CROWD = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """One application process with a clock of its own."""
-
-    runtime: Runtime
-    client: httpx.AsyncClient
-    clock: SettableClock
 
 
 @pytest.fixture
 async def processes(
     own_database: Database, settings: Settings, secrets: Secrets
 ) -> AsyncIterator[tuple[Process, Process]]:
-    """Two processes on one database, which share nothing else."""
-    url = own_database.engine.url.render_as_string(hide_password=False)
-    async with AsyncExitStack() as stack:
-        made = []
-        for _ in range(2):
-            clock = SettableClock(NOON)
-            runtime = Runtime.of(settings, secrets, database=Database(url), clock=clock)
-            stack.push_async_callback(runtime.close)
-            transport = httpx.ASGITransport(app=create_app(runtime), raise_app_exceptions=False)
-            client = httpx.AsyncClient(transport=transport, base_url="http://huixin.test", timeout=60)
-            made.append(Process(runtime, await stack.enter_async_context(client), clock))
-        yield made[0], made[1]
+    async with start_processes(own_database, settings, secrets, count=2) as (first, second):
+        yield first, second
 
 
 @pytest.fixture
