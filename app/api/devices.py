@@ -153,7 +153,7 @@ async def start_shift(body: NewShift, work: GuardWork, runtime: CurrentRuntime, 
     """
     started = await shifts.start_shift(
         work,
-        enrolment_id=body.enrolment,
+        enrolment_id=body.enrolment_id,
         device_token=body.device_token,
         tokens=runtime.access_tokens,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,7 +21,7 @@ from app.services.accounts.invitations import create_invitation
 from app.services.compounds.register import change_compound, change_gate
 from app.services.compounds.sight import SeenCompound
 from app.services.devices.enrolment import NewDevice, enrol_device
-from app.services.devices.rules import LONGEST_SHIFT, shift_end
+from app.services.devices.rules import LONGEST_SHIFT
 from app.services.devices.shifts import read_current_shift
 from app.settings import Settings
 from app.work import Actor, begin_work
@@ -92,7 +92,7 @@ async def device_signed_in(client: httpx.AsyncClient, device: dict[str, Any]) ->
 
 async def start(client: httpx.AsyncClient, enrolment: object, token: str, headers: Headers) -> httpx.Response:
     return await client.post(
-        "/v1/shifts", json={"enrolment": str(enrolment), "device_token": token}, headers=headers
+        "/v1/shifts", json={"enrolment_id": str(enrolment), "device_token": token}, headers=headers
     )
 
 
@@ -252,15 +252,15 @@ async def test_what_a_role_does_not_reach_is_not_there(
         ("POST", "/v1/gates/{}/device-invitations".replace("{}", str(compound.gates[0].id)), None),
         ("GET", f"/v1/compounds/{compound.id}/devices", None),
         ("POST", f"/v1/devices/{device.id}/loss", {"reason": "试"}),
-        ("POST", "/v1/shifts", {"enrolment": str(enrolment.id), "device_token": "x"}),
+        ("POST", "/v1/shifts", {"enrolment_id": str(enrolment.id), "device_token": "x"}),
     ]
     for method, path, body in calls:
         there = await client.request(method, path, json=body, headers=foreign)
         absent_path, absent_body = path, body
         for known in (compound.gates[0].id, compound.id, device.id):
             absent_path = absent_path.replace(str(known), str(uuid4()))
-        if body and "enrolment" in body:
-            absent_body = body | {"enrolment": str(uuid4())}
+        if body and "enrolment_id" in body:
+            absent_body = body | {"enrolment_id": str(uuid4())}
         absent = await client.request(method, absent_path, json=absent_body, headers=foreign)
         assert there.status_code == absent.status_code == 404, path
         assert there.json()["detail"] == absent.json()["detail"]
@@ -393,23 +393,3 @@ async def test_devices_are_listed_in_pages(
     rest = (await client.get(f"{path}?limit=2&cursor={page['next_cursor']}", headers=manager)).json()
     assert [device["id"] for device in page["items"] + rest["items"]] == ids
     assert rest["next_cursor"] is None
-
-
-START = datetime(2026, 5, 11, 4, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("ended", "now", "end"),
-    [
-        (None, timedelta(), None),
-        (None, LONGEST_SHIFT - timedelta(microseconds=1), None),
-        (None, LONGEST_SHIFT, LONGEST_SHIFT),
-        (None, timedelta(days=3), LONGEST_SHIFT),
-        (timedelta(hours=8), timedelta(days=3), timedelta(hours=8)),
-        (timedelta(hours=20), timedelta(days=3), LONGEST_SHIFT),
-    ],
-)
-def test_when_a_shift_ends(ended: timedelta | None, now: timedelta, end: timedelta | None) -> None:
-    assert shift_end(START, START + ended if ended else None, START + now) == (
-        START + end if end is not None else None
-    )

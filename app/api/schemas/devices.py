@@ -176,7 +176,7 @@ class DevicePage(Response):
 class NewShift(Request):
     """A shift to be started by the guard who calls."""
 
-    enrolment: Id
+    enrolment_id: Id
     """The place of the device that the guard holds."""
     device_token: Annotated[str, Opaque(1, 4096), Field(examples=["eyJhbGciOiJIUzI1NiJ9.e30.c2ln"])]
     """An access token of the device's own sign-in, which proves that it is this phone."""
