@@ -53,7 +53,7 @@ class NewGate:
     position: Position | None = None
 
 
-async def create_compound(  # noqa: PLR0913 - a compound is described by so many things
+async def create_compound(
     work: Work,
     *,
     area_code: str,
@@ -96,7 +96,7 @@ async def create_compound(  # noqa: PLR0913 - a compound is described by so many
     return SeenCompound(compound, rows)
 
 
-async def change_compound(  # noqa: PLR0913 - one parameter for each thing that can change
+async def change_compound(
     work: Work,
     *,
     compound_id: UUID,
@@ -162,7 +162,7 @@ async def create_gate(work: Work, *, compound_id: UUID, gate: NewGate) -> Gate:
     return row
 
 
-async def change_gate(  # noqa: PLR0913 - one parameter for each thing that can change
+async def change_gate(
     work: Work,
     *,
     gate_id: UUID,

@@ -43,7 +43,7 @@ async def create_employer(
     return employer
 
 
-async def change_employer(  # noqa: PLR0913 - one parameter for each thing that can change
+async def change_employer(
     work: Work,
     *,
     employer_id: UUID,
