@@ -31,6 +31,9 @@ COMMANDS = {
 """Each command's module, in the order of `huixin --help`. It is imported when it is called for, since
 half of them need the whole application and the others should answer at once."""
 
+COMPLETION = {"install_completion", "show_completion"}
+"""Options that typer gives to every command of a module by itself."""
+
 
 class _Commands(typer.core.TyperGroup):
     """Finds the commands in `COMMANDS`: each module holds a `typer.Typer` named `app`."""
@@ -47,6 +50,7 @@ class _Commands(typer.core.TyperGroup):
             return super().get_command(ctx, cmd_name)
         command = typer.main.get_command(import_module(module).app)
         command.name = cmd_name
+        command.params = [param for param in command.params if param.name not in COMPLETION]
         return command
 
 
