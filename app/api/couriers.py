@@ -27,7 +27,7 @@ from app.api.schemas.paging import Cursor, Limit
 from app.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
 from app.models.accounts import Role
 from app.pagination import PAGE_SIZE, read_cursor
-from app.services.couriers import affiliations, consents, portraits, queries, register, states
+from app.services.couriers import affiliations, consents, own, portraits, queries, register, states
 from app.services.couriers.documents import InvalidDocument, UnderAge
 from app.services.couriers.errors import (
     AffiliationExists,
@@ -122,7 +122,7 @@ async def register_courier(
 )
 async def read_own(work: ReadWork) -> CourierProfile:
     """The signed-in courier's profile, or the registration that waits. For couriers."""
-    return CourierProfile.of(await queries.own_profile(work))
+    return CourierProfile.of(await own.own_profile(work))
 
 
 @router.delete(
@@ -168,7 +168,7 @@ async def answer_consents(body: ConsentsGiven, work: WriteWork) -> ConsentList:
 )
 async def read_photo(work: ReadWork) -> Response:
     """The signed-in courier's photo as guards see it. For couriers."""
-    return Response(await queries.own_photo(work), media_type="image/jpeg")
+    return Response(await own.own_photo(work), media_type="image/jpeg")
 
 
 @router.put(
@@ -218,7 +218,7 @@ async def add_affiliation(body: NewAffiliation, work: WriteWork, response: Respo
     """Adds a tie to an employer; guards see it once a roster or a reviewer confirmed it. For couriers."""
     tie = await affiliations.add_affiliation(work, claim=body.claim())
     response.headers["Location"] = f"{router.prefix}/affiliations/{tie.id}"
-    return CourierProfile.of(await queries.own_profile(work))
+    return CourierProfile.of(await own.own_profile(work))
 
 
 @router.get(
@@ -229,7 +229,7 @@ async def add_affiliation(body: NewAffiliation, work: WriteWork, response: Respo
 )
 async def list_look_ups(work: ReadWork, *, cursor: Cursor = None, limit: Limit = PAGE_SIZE) -> LookUpPage:
     """Every look-up of the signed-in courier's identity, newest first, with its reason. For couriers."""
-    page = await queries.own_look_ups(work, before=read_cursor(cursor), limit=limit)
+    page = await own.own_look_ups(work, before=read_cursor(cursor), limit=limit)
     return LookUpPage.of(page.items, page.next_cursor)
 
 

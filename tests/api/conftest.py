@@ -1,12 +1,16 @@
-"""The stand-in for WeChat, for tests that register or sign in through it."""
+"""The stand-in for WeChat, and somebody who registers through it."""
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from app.models.employers import Employer
+from app.runtime import Runtime
 from app.settings import Environment, Settings
 from app.standin.remote import StandIn
 from app.standin.server import run_standin
+from tests.factories.couriers import Applicant, arrive, employer_called, list_on_roster, made_up_id
 from tests.factories.settings import make_settings
 
 
@@ -19,7 +23,45 @@ def standin() -> Iterator[StandIn]:
 
 @pytest.fixture
 def wechat_settings(standin: StandIn) -> Settings:
-    """Settings whose WeChat is the stand-in."""
+    """Settings whose WeChat is the stand-in; a module's own `settings` may return them."""
     return make_settings(
         wechat={"base_url": standin.base_url, "appid": standin.appid, "secret": standin.secret}
     )
+
+
+@pytest.fixture
+async def employer(runtime: Runtime) -> Employer:
+    """An employer that takes part."""
+    return await employer_called(runtime, "晨光速运")
+
+
+@pytest.fixture
+async def applicant(
+    client: httpx.AsyncClient, runtime: Runtime, standin: StandIn, employer: Employer
+) -> Applicant:
+    """Somebody who has signed in and not registered yet."""
+    return Applicant(
+        client=client,
+        standin=standin,
+        headers=await arrive(runtime, standin, "zhen"),
+        user="zhen",
+        name="甄实诚",
+        document=made_up_id(101),
+        phone="13800138101",
+        employer_id=employer.id,
+    )
+
+
+@pytest.fixture
+async def listed(applicant: Applicant, runtime: Runtime, employer: Employer) -> None:
+    """The employer vouches for the applicant."""
+    await list_on_roster(
+        runtime, employer, name=applicant.name, document=applicant.document, phone=applicant.phone
+    )
+
+
+@pytest.fixture
+async def verified(applicant: Applicant, listed: None) -> dict[str, str]:  # noqa: ARG001 - must come first
+    """Headers of a courier whom the roster verified."""
+    assert (await applicant.register()).json()["state"] == "verified"
+    return applicant.headers

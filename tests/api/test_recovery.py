@@ -25,6 +25,7 @@ from tests.factories.couriers import (
     employer_called,
     list_on_roster,
     made_up_id,
+    only_courier,
     staff,
 )
 
@@ -38,11 +39,6 @@ ME = "/v1/couriers/me"
 @pytest.fixture
 def settings(wechat_settings: Settings) -> Settings:
     return wechat_settings
-
-
-@pytest.fixture
-async def employer(runtime: Runtime) -> Employer:
-    return await employer_called(runtime, "晨光速运")
 
 
 @pytest.fixture
@@ -67,12 +63,6 @@ async def second(runtime: Runtime, standin: StandIn, owner: Applicant) -> Applic
     """The same document from another account of WeChat with another phone."""
     headers = await arrive(runtime, standin, "pei-2")
     return replace(owner, headers=headers, user="pei-2", phone=OTHER_PHONE)
-
-
-async def only_courier(runtime: Runtime) -> Courier:
-    """The one courier that there is."""
-    async with runtime.database.session(write=False) as session:
-        return (await session.scalars(select(Courier))).one()
 
 
 async def decide(client: httpx.AsyncClient, runtime: Runtime, *, approve: bool) -> httpx.Response:

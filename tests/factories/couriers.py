@@ -5,23 +5,27 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from sqlalchemy import select
 
 from app.ids import new_id
 from app.models.accounts import Account, AccountKind, Role
 from app.models.couriers import (
     Affiliation,
+    Card,
     Consent,
     Courier,
     CourierState,
     DocumentType,
     KindOfWork,
+    Person,
     Purpose,
     Vehicle,
 )
 from app.models.employers import Employer
+from app.models.notices import Notice
 from app.models.rosters import Roster, RosterEntry
 from app.runtime import Runtime
-from app.services.couriers.cards import issue_card
+from app.services.couriers.cards import CardFace, issue_card, open_card
 from app.services.couriers.documents import mod_11_2
 from app.services.couriers.identity import Identity, index_identity, seal_person
 from app.services.spelling import compact
@@ -215,3 +219,25 @@ async def list_on_roster(
 def consents(**given: bool) -> dict[str, dict[str, Any]]:
     """An answer to every purpose: yes, unless `given` says otherwise."""
     return {purpose.value: {"version": "2026-05", "given": given.get(purpose, True)} for purpose in Purpose}
+
+
+async def only_courier(runtime: Runtime) -> Courier:
+    """The one courier that there is."""
+    async with runtime.database.session(write=False) as session:
+        return (await session.scalars(select(Courier))).one()
+
+
+async def shown_card(runtime: Runtime) -> CardFace:
+    """The face of the only courier's current card."""
+    async with runtime.database.session(write=False) as session:
+        courier = (await session.scalars(select(Courier))).one()
+        person = await session.get_one(Person, courier.person_id)
+        card = await session.get_one(Card, courier.card_id)
+        assert person.wrapped_key is not None
+        return open_card(runtime.deployment.vault, person.wrapped_key, person.id, card.id, card.sealed)
+
+
+async def told(runtime: Runtime) -> list[str]:
+    """The kinds of all notices left so far."""
+    async with runtime.database.session(write=False) as session:
+        return list(await session.scalars(select(Notice.kind).order_by(Notice.id)))

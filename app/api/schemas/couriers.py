@@ -9,7 +9,8 @@ from app.api.schemas.base import Choice, Day, Id, Instant, Line, Opaque, Request
 from app.models.audit import AuditRecord
 from app.models.couriers import CourierState, DocumentType, KindOfWork, Purpose, Vehicle
 from app.services.couriers.claims import AffiliationClaim, Application, ConsentAnswer
-from app.services.couriers.queries import OwnProfile, RosterTie, StaffView
+from app.services.couriers.own import OwnProfile
+from app.services.couriers.queries import RosterTie, StaffView
 
 Name = Annotated[str, Line(1, 60), Field(examples=["阿依古丽·买买提"])]
 DocumentNumber = Annotated[str, Line(1, 64), Field(examples=["509999199003070015"])]

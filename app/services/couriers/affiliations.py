@@ -20,7 +20,7 @@ from app.services.couriers.errors import (
     TransitionRefused,
 )
 from app.services.couriers.identity import key_of, seal_plate
-from app.services.couriers.queries import own_claim
+from app.services.couriers.own import own_claim
 from app.services.couriers.states import find_own_courier, lock_courier, renew_card
 from app.services.couriers.verification import verify_or_queue
 from app.services.employers.register import require_employer

@@ -9,7 +9,7 @@ from app.services import audit
 from app.services.couriers.affiliations import require_active_courier
 from app.services.couriers.claims import ConsentAnswer
 from app.services.couriers.errors import GateConsentRequired
-from app.services.couriers.queries import current_consents
+from app.services.couriers.own import current_consents
 from app.work import Work
 
 

@@ -25,7 +25,7 @@ from app.services.couriers.identity import (
     reseal,
     seal_person,
 )
-from app.services.couriers.queries import OwnProfile, own_claim, own_profile
+from app.services.couriers.own import OwnProfile, own_claim, own_profile
 from app.services.couriers.recovery import RETURNED, add_missing, claim_profile
 from app.services.couriers.states import change_state, find_own_courier, note_change
 from app.services.couriers.verification import close_reviews, live_affiliations, verify_or_queue

@@ -1,0 +1,224 @@
+"""What couriers read about themselves: the profile, or the registration that waits in its place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.errors import NotFound
+from app.models.audit import AuditRecord
+from app.models.couriers import Consent, Courier, CourierState, DocumentType, Person, Purpose
+from app.models.employers import Employer
+from app.models.reviews import Review, ReviewKind, ReviewState
+from app.pagination import Page, page_of
+from app.services.couriers.claims import AffiliationClaim, Claim, ConsentAnswer, open_claim
+from app.services.couriers.identity import Identity, key_of, open_identity
+from app.services.couriers.queries import LOOKED_UP, Tie, live_ties, masked, open_photo
+from app.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class OwnProfile:
+    """A courier's own profile."""
+
+    state: CourierState
+    name: str = field(repr=False)
+    document_type: DocumentType
+    document: str
+    """Masked."""
+    phone: str
+    """Masked."""
+    registered_at: datetime
+    under_review: bool
+    """Whether a reviewer has still to decide on something."""
+    declined_because: str | None
+    """What the reviewer said who declined a registration that is still pending."""
+    photo_id: UUID | None
+    affiliations: Sequence[Tie]
+    consents: Sequence[ConsentAnswer]
+
+
+async def own_profile(work: Work) -> OwnProfile:
+    """The profile of the signed-in account, or the registration that it waits for; raises NotFound.
+
+    A registration whose document has a profile already reads like any other that is under review:
+    its reasons are the reviewer's, since `name_differs` would tell a stranger that the document is known.
+    """
+    found = (
+        await work.session.execute(
+            select(Courier, Person)
+            .join(Person, Person.id == Courier.person_id)
+            .where(Courier.account_id == work.actor.account_id)
+        )
+    ).one_or_none()
+    if found is None:
+        return await _claimed_profile(work)
+    courier, person = found
+    key = key_of(work.vault, person)
+    last = await _last_review(work, courier_id=courier.id)
+    return _profile(
+        CourierState(courier.state),
+        open_identity(person, key),
+        registered_at=courier.registered_at,
+        review=last,
+        photo_id=courier.photo_id,
+        ties=await live_ties(work, courier.id, key),
+        consents=await current_consents(work, courier_id=courier.id),
+    )
+
+
+async def own_claim(work: Work) -> Review | None:
+    """The last registration of the signed-in account for a document that had a profile already."""
+    claim: Review | None = await work.session.scalar(
+        select(Review)
+        .where(
+            Review.account_id == work.actor.account_id,
+            Review.kind == ReviewKind.recovery.value,
+            Review.state != ReviewState.approved.value,
+        )
+        .order_by(Review.id.desc())
+        .limit(1)
+    )
+    return claim
+
+
+async def read_claim(work: Work, *, review: Review) -> Claim:
+    """What was claimed in a recovery; raises NotFound once the person was erased."""
+    person = await work.session.scalar(
+        select(Person).join(Courier, Courier.person_id == Person.id).where(Courier.id == review.courier_id)
+    )
+    if person is None or review.claim_sealed is None:
+        raise NotFound
+    return open_claim(review.claim_sealed, key_of(work.vault, person), review_id=review.id)
+
+
+async def current_consents(work: Work, *, courier_id: UUID) -> list[ConsentAnswer]:
+    """The latest answer to every purpose that was asked for."""
+    latest = {
+        Purpose(consent.purpose): consent
+        for consent in await work.session.scalars(
+            select(Consent).where(Consent.courier_id == courier_id).order_by(Consent.id)
+        )
+    }
+    return [
+        ConsentAnswer(purpose, latest[purpose].version, latest[purpose].given)
+        for purpose in Purpose
+        if purpose in latest
+    ]
+
+
+async def own_look_ups(work: Work, *, before: UUID | None, limit: int) -> Page[AuditRecord]:
+    """Who looked up the signed-in courier's identity, when and why, newest first; raises NotFound."""
+    courier_id = await work.session.scalar(
+        select(Courier.id).where(Courier.account_id == work.actor.account_id)
+    )
+    query = (
+        select(AuditRecord)
+        .where(
+            AuditRecord.subject_kind == "courier",
+            AuditRecord.subject_id == str(courier_id),
+            AuditRecord.action == LOOKED_UP,
+        )
+        .order_by(AuditRecord.id.desc())
+        .limit(limit + 1)
+    )
+    if courier_id is None and await own_claim(work) is None:
+        raise NotFound
+    if before is not None:
+        query = query.where(AuditRecord.id < before)
+    return page_of(list(await work.session.scalars(query)), limit)
+
+
+async def own_photo(work: Work) -> bytes:
+    """The signed-in courier's portrait as JPEG; raises NotFound."""
+    photo_id = await work.session.scalar(
+        select(Courier.photo_id).where(Courier.account_id == work.actor.account_id)
+    )
+    if photo_id is None:
+        raise NotFound
+    return await open_photo(work, photo_id=photo_id)
+
+
+async def _claimed_profile(work: Work) -> OwnProfile:
+    review = await own_claim(work)
+    if review is None:
+        raise NotFound
+    claim = await read_claim(work, review=review)
+    names = await _employer_names(work, [tie.employer_id for _, tie in claim.affiliations])
+    withdrawn = review.state == ReviewState.declined and review.decided_by == review.account_id
+    return _profile(
+        CourierState.left if withdrawn else CourierState.pending,
+        claim.identity,
+        registered_at=review.opened_at,
+        review=review,
+        photo_id=None,
+        ties=[]
+        if withdrawn
+        else [
+            _claimed_tie(tie_id, tie, names[tie.employer_id], review.opened_at)
+            for tie_id, tie in claim.affiliations
+        ],
+        consents=claim.consents,
+    )
+
+
+def _claimed_tie(tie_id: UUID, tie: AffiliationClaim, employer: str, at: datetime) -> Tie:
+    return Tie(
+        id=tie_id,
+        employer_id=tie.employer_id,
+        employer=employer,
+        kind_of_work=tie.kind_of_work.value,
+        vehicle=tie.vehicle.value,
+        plate=tie.plate,
+        started_at=at,
+        confirmed=False,
+    )
+
+
+def _profile(
+    state: CourierState,
+    identity: Identity,
+    *,
+    registered_at: datetime,
+    review: Review | None,
+    photo_id: UUID | None,
+    ties: Sequence[Tie],
+    consents: Sequence[ConsentAnswer],
+) -> OwnProfile:
+    shown = masked(identity)
+    declined = (
+        review is not None
+        and state is CourierState.pending
+        and review.state == ReviewState.declined
+        and review.decided_by != review.account_id
+    )
+    return OwnProfile(
+        state=state,
+        name=identity.name,
+        document_type=shown.document_type,
+        document=shown.document,
+        phone=shown.phone,
+        registered_at=registered_at,
+        under_review=review is not None and review.state == ReviewState.open,
+        declined_because=review.decision_reason if review and declined else None,
+        photo_id=photo_id,
+        affiliations=ties,
+        consents=consents,
+    )
+
+
+async def _last_review(work: Work, *, courier_id: UUID) -> Review | None:
+    last: Review | None = await work.session.scalar(
+        select(Review)
+        .where(Review.courier_id == courier_id, Review.kind == ReviewKind.verification.value)
+        .order_by(Review.id.desc())
+        .limit(1)
+    )
+    return last
+
+
+async def _employer_names(work: Work, employers: Sequence[UUID]) -> dict[UUID, str]:
+    rows = await work.session.execute(select(Employer.id, Employer.name).where(Employer.id.in_(employers)))
+    return {row.id: row.name for row in rows}
