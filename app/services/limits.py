@@ -1,6 +1,6 @@
 """Rate limits that all processes share: fixed windows of the `limits` library, counted in the database."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import ceil
 from typing import Any
 
@@ -25,9 +25,6 @@ STAFF_FAILURES = RateLimitItemPerMinute(30, multiples=15, namespace="staff-failu
 """By address, over all logins: an office that forgets passwords stays below, a list of logins does not."""
 CLIENT_FAILURES = RateLimitItemPerMinute(300, multiples=15, namespace="client-failures")
 """By address, for WeChat codes, devices and refresh tokens: thousands of riders share one of a carrier."""
-
-SWEEP_BATCH = 1000
-"""Counters deleted in one statement, so that no request waits long for the sweep."""
 
 
 class SqlStorage(Storage):
@@ -135,13 +132,3 @@ class RateLimits:
 
     def _digest(self, whom: str) -> str:
         return keyed_digest(self._digest_key, "rate", whom.encode()).hex()
-
-
-async def sweep_counters(database: Database, *, now: datetime) -> int:
-    """Deletes some counters whose window is over, and says how many: call it until that is 0."""
-    over = select(RateCounter.key).where(RateCounter.expires_at <= now).limit(SWEEP_BATCH)
-    async with database.session() as session:
-        gone = await session.scalars(
-            delete(RateCounter).where(RateCounter.key.in_(over)).returning(RateCounter.key)
-        )
-        return len(gone.all())

@@ -3,11 +3,11 @@
 import asyncio
 from collections import Counter
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from app.database import Database
-from app.models.accounts import Account, AccountKind, RefreshToken, SignIn
-from app.services.accounts.refreshes import KEPT_AFTER_END, refresh_sign_in, sweep_refresh_tokens
+from app.models.accounts import Account, AccountKind, RefreshToken
+from app.services.accounts.refreshes import refresh_sign_in
 from app.services.accounts.sign_ins import Tokens, open_sign_in
 from app.services.accounts.wechat import openid_of, sign_in_wechat
 from app.settings import Secrets, Settings
@@ -65,17 +65,3 @@ async def test_only_digests_are_stored(work: Work) -> None:
     for token in (tokens.refresh_token, refreshed.refresh_token):
         assert token.encode() not in digests
         assert token not in repr(refreshed)
-
-
-async def test_tokens_of_sign_ins_long_over_are_swept(work: Work) -> None:
-    account = await make_account(work, kind=AccountKind.wechat, grants=())
-    over = await open_sign_in(work, account=account, client="old phone")
-    live = await open_sign_in(work, account=account, client="phone")
-    await work.session.execute(
-        update(SignIn)
-        .where(SignIn.id == over.sign_in_id)
-        .values(ended_at=work.now - KEPT_AFTER_END * 1.1, end_reason="signed out")
-    )
-    assert await sweep_refresh_tokens(work) == 1
-    assert await sweep_refresh_tokens(work) == 0
-    assert (await refresh_sign_in(work, refresh_token=live.refresh_token)).tokens is not None

@@ -4,7 +4,7 @@ import base64
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from app.models.accounts import Account, RefreshToken, SignIn
 from app.services import audit
@@ -14,11 +14,6 @@ from app.services.accounts.rules import Refresh, judge_refresh
 from app.services.accounts.sign_ins import Tokens, issue_tokens
 from app.services.sealing import keyed_digest
 from app.work import Work
-
-KEPT_AFTER_END = timedelta(days=30)
-"""For so long the tokens of a sign-in that is over are still told from ones that never were."""
-SWEEP_BATCH = 1000
-"""Tokens deleted in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +86,6 @@ async def refresh_sign_in(work: Work, *, refresh_token: str) -> Refreshed:
             return Refreshed(None)
     await work.session.flush()
     return Refreshed(issue_tokens(work, account=account, sign_in=sign_in, refresh_token=successor))
-
-
-async def sweep_refresh_tokens(work: Work) -> int:
-    """Deletes some tokens of sign-ins that are long over, and says how many: call it until that is 0."""
-    long_ago = work.now - KEPT_AFTER_END
-    over = select(SignIn.id).where((SignIn.ended_at < long_ago) | (SignIn.expires_at < long_ago))
-    old = select(RefreshToken.digest).where(RefreshToken.sign_in_id.in_(over)).limit(SWEEP_BATCH)
-    gone = await work.session.scalars(
-        delete(RefreshToken).where(RefreshToken.digest.in_(old)).returning(RefreshToken.digest)
-    )
-    return len(gone.all())
 
 
 def _successor(work: Work, refresh_token: str) -> str:
