@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from zoneinfo import ZoneInfoNotFoundError
 
 from sqlalchemy import make_url
@@ -49,8 +48,14 @@ def _anywhere(settings: Settings) -> Iterator[Finding]:
         driver = "?"
     if driver not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
         yield Finding(
-            Text("HUIXIN_DATABASE_URL 既不是 SQLite 也不是 PostgreSQL", "HUIXIN_DATABASE_URL names no SQLite or PostgreSQL"),
-            _set("HUIXIN_DATABASE_URL", "sqlite+aiosqlite:///var/huixin.db | postgresql+asyncpg://user@host/name"),
+            Text(
+                "HUIXIN_DATABASE_URL 既不是 SQLite 也不是 PostgreSQL",
+                "HUIXIN_DATABASE_URL names no SQLite or PostgreSQL",
+            ),
+            _set(
+                "HUIXIN_DATABASE_URL",
+                "sqlite+aiosqlite:///var/huixin.db | postgresql+asyncpg://user@host/name",
+            ),
         )
     try:
         settings.zone  # noqa: B018 # it is looked up when it is asked for
@@ -61,12 +66,18 @@ def _anywhere(settings: Settings) -> Iterator[Finding]:
         )
     if any(network.prefixlen < WIDEST_PROXIES for network in settings.trusted_proxies):
         yield Finding(
-            Text("可信代理的范围过大，来访地址可以伪造", "The trusted proxies are so many that anybody may forge an address"),
+            Text(
+                "可信代理的范围过大，来访地址可以伪造",
+                "The trusted proxies are so many that anybody may forge an address",
+            ),
             _set("HUIXIN_TRUSTED_PROXIES", '["10.0.0.5/32"]'),
         )
     if bool(settings.wechat.check_file) != bool(settings.wechat.check_content):
         yield Finding(
-            Text("域名校验文件只有名称或只有内容", "The domain check file has a name or a content, but not both"),
+            Text(
+                "域名校验文件只有名称或只有内容",
+                "The domain check file has a name or a content, but not both",
+            ),
             Text(
                 "请同时设置 HUIXIN_WECHAT__CHECK_FILE 和 HUIXIN_WECHAT__CHECK_CONTENT",
                 "set both HUIXIN_WECHAT__CHECK_FILE and HUIXIN_WECHAT__CHECK_CONTENT",
@@ -82,7 +93,10 @@ def _in_production(settings: Settings) -> Iterator[Finding]:
         )
     if not settings.wechat.appid or not settings.wechat.secret.get_secret_value():
         yield Finding(
-            Text("没有小程序的 AppID 或密钥，无人能够登录", "Without the mini-program's AppID and secret nobody can sign in"),
+            Text(
+                "没有小程序的 AppID 或密钥，无人能够登录",
+                "Without the mini-program's AppID and secret nobody can sign in",
+            ),
             Text(
                 "请设置 HUIXIN_WECHAT__APPID 和 HUIXIN_WECHAT__SECRET",
                 "set HUIXIN_WECHAT__APPID and HUIXIN_WECHAT__SECRET",
@@ -110,9 +124,3 @@ def require_fit(settings: Settings) -> None:
     fatal = [finding.sentence for finding in findings(settings) if finding.fatal]
     if fatal:
         raise Refused("\n".join(text.zh for text in fatal), "\n".join(text.en for text in fatal))
-
-
-def is_sqlite_file(settings: Settings) -> Path | None:
-    """The database file of an embedded deployment."""
-    url = make_url(settings.database_url)
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

@@ -32,7 +32,9 @@ def show() -> None:
 
 @app.command()
 def rotate(
-    now: Annotated[bool, typer.Option("--now", help="Sign with the new key at once instead of in 24 h.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Sign with the new key at once instead of in 24 h.")
+    ] = False,
 ) -> None:
     """Publish a new key, which takes over a day later, when every scanner knows it."""
     kid, begins = asyncio.run(_rotate(at_once=now))

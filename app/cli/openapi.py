@@ -58,7 +58,9 @@ def description() -> str:
 @app.command()
 def openapi(
     path: Annotated[Path, typer.Argument(help="The file.")] = Path("openapi.yaml"),
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where the file differs.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where the file differs.")
+    ] = False,
 ) -> None:
     """Write the description of the API."""
     text = description()
