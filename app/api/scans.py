@@ -25,11 +25,11 @@ from app.errors import Forbidden, MalformedRequest, NotFound, Unauthenticated
 from app.language import preferred
 from app.models.accounts import Role
 from app.pagination import LARGEST_PAGE, PAGE_SIZE
+from app.services.compounds.errors import GateClosed
 from app.services.scans import outcomes, queries
 from app.services.scans.errors import (
     AnnulmentTooLate,
     GateBusy,
-    GateClosed,
     NoOutcomeWanted,
     NoShift,
     OutcomeConflict,

@@ -1,9 +1,10 @@
-"""The devices of a compound."""
+"""The devices of a compound, and which shifts are open."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from app.models.compounds import Gate
 from app.models.devices import Device, Enrolment, Shift
@@ -12,6 +13,11 @@ from app.services.compounds.register import KEEPS_GATES
 from app.services.compounds.sight import reach_compound
 from app.services.devices.rules import LONGEST_SHIFT
 from app.work import Work
+
+
+def shift_is_open(now: datetime) -> ColumnElement[bool]:
+    """The condition that a shift goes on at `now`: neither ended nor past its longest."""
+    return and_(Shift.ended_at.is_(None), Shift.started_at > now - LONGEST_SHIFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,7 @@ async def list_devices(
     For a registrar of the area and the compound's property manager. Raises NotFound.
     """
     await reach_compound(work, *KEEPS_GATES, compound_id=compound_id)
-    on_shift = and_(
-        Shift.enrolment_id == Enrolment.id,
-        Shift.ended_at.is_(None),
-        Shift.started_at > work.now - LONGEST_SHIFT,
-    )
+    on_shift = and_(Shift.enrolment_id == Enrolment.id, shift_is_open(work.now))
     query = (
         select(Device, Enrolment, Gate, Shift)
         .join(Enrolment, Enrolment.device_id == Device.id)

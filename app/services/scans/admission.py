@@ -18,9 +18,10 @@ from app.models.scans import CodeUse, Scan, ScanKey
 from app.services.codes import format as code_format
 from app.services.codes.format import Code
 from app.services.codes.reading import Unreadable
+from app.services.compounds.errors import GateClosed
 from app.services.keys.ring import KeyStates, load_key_states
 from app.services.scans.answers import Answer, StoredScan
-from app.services.scans.errors import GateClosed, NoShift, ScanConflict
+from app.services.scans.errors import NoShift, ScanConflict
 from app.services.scans.facts import (
     CodeName,
     KnownCourier,

@@ -12,15 +12,6 @@ class NoShift(Problem):
     message = Text("请先在本设备上岗，再扫码。", "Start a shift on this device before scanning.")
 
 
-class GateClosed(Problem):
-    """The gate or its compound no longer takes part."""
-
-    status = 409
-    code = "gate_closed"
-    title = Text("门岗已停用", "Gate closed")
-    message = Text("本门岗已停用，请联系物业。", "This gate is closed. Ask the property manager.")
-
-
 class ScanConflict(Problem):
     """The scan id was used for another code or direction: it names one scan for good."""
 

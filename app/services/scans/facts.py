@@ -16,6 +16,7 @@ from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import CodeUse, Direction, Scan, ScanKey, Verdict
 from app.services.codes.format import Code
 from app.services.couriers.cards import CardFace, open_card
+from app.services.devices.queries import shift_is_open
 from app.services.scans.answers import StoredScan
 from app.services.scans.presentation import Presentation
 from app.services.scans.rules import CourierFacts, FirstUse, Reason
@@ -76,7 +77,7 @@ async def load_posts(work: Work, enrolments: Iterable[UUID]) -> dict[UUID, PostF
         .join(Gate, Gate.id == Enrolment.gate_id)
         .join(Compound, Compound.id == Gate.compound_id)
         .join(Device, Device.id == Enrolment.device_id)
-        .outerjoin(Shift, and_(Shift.enrolment_id == Enrolment.id, Shift.ended_at.is_(None)))
+        .outerjoin(Shift, and_(Shift.enrolment_id == Enrolment.id, shift_is_open(work.now)))
         .outerjoin(guard, and_(guard.id == Shift.account_id, guard.ended_at.is_(None)))
         .outerjoin(
             SignIn,

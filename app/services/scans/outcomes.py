@@ -12,6 +12,7 @@ from app.errors import NotFound
 from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
 from app.services import audit
+from app.services.devices.queries import shift_is_open
 from app.services.scans.errors import AnnulmentTooLate, NoOutcomeWanted, OutcomeConflict, ScanAnnulled
 from app.work import Work
 
@@ -83,7 +84,7 @@ async def _scan_of_own_shift(work: Work, enrolment_id: UUID, scan_id: UUID) -> S
         .join(ScanKey, (ScanKey.scan == Scan.id) & (ScanKey.recorded_at == Scan.recorded_at))
         .join(Enrolment, Enrolment.id == ScanKey.enrolment_id)
         .join(Device, Device.id == Enrolment.device_id)
-        .join(Shift, (Shift.enrolment_id == Enrolment.id) & Shift.ended_at.is_(None))
+        .join(Shift, (Shift.enrolment_id == Enrolment.id) & shift_is_open(work.now))
         .where(
             ScanKey.enrolment_id == enrolment_id,
             ScanKey.scan_id == scan_id,

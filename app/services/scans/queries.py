@@ -21,6 +21,7 @@ from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
 from app.pagination import Page
 from app.services.couriers.cards import CardFace, open_card
+from app.services.devices.queries import shift_is_open
 from app.services.scans.rules import Reason
 from app.work import Place, Work
 
@@ -109,7 +110,7 @@ async def photo_at_gate(work: Work, *, enrolment_id: UUID, scan_id: UUID) -> byt
             .join(Courier, Courier.id == Scan.courier_id)
             .join(Person, Person.id == Courier.person_id)
             .join(Photo, Photo.courier_id == Courier.id)
-            .join(Shift, and_(Shift.enrolment_id == ScanKey.enrolment_id, Shift.ended_at.is_(None)))
+            .join(Shift, and_(Shift.enrolment_id == ScanKey.enrolment_id, shift_is_open(work.now)))
             .join(Enrolment, Enrolment.id == ScanKey.enrolment_id)
             .join(Device, Device.id == Enrolment.device_id)
             .where(
