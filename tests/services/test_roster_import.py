@@ -25,8 +25,8 @@ from tests.factories.employers import make_employer
 from tests.factories.rosters import csv_file, people, put_on_roster
 from tests.factories.work import seeding
 
-STATEMENTS = 5
-"""Of a chunk: who is known, the entries, the departures that wait, who waits, and their affiliations."""
+STATEMENTS = 3
+"""Of a chunk in which nobody has registered: who is listed, the entries, and who is a courier."""
 
 
 @contextmanager

@@ -38,9 +38,9 @@ ROSTER_NEEDS = ("name", "document_number", "phone")
 DEPARTURE_NEEDS = ("document_number",)
 """Who has left is told by the document alone; a roster's own file serves as it is."""
 
-ROW_LIMIT = 20_000
-"""Rows of one file, so that its one transaction stays within seconds. Larger rosters come as several
-files: a file adds and corrects, and whoever is not in it stays."""
+ROW_LIMIT = 10_000
+"""Rows of one file, so that the one transaction that stores it stays short: on SQLite no gate can store
+a scan meanwhile. Larger rosters come as several files: a file adds and corrects, nobody drops out."""
 
 
 def _words(*tables: Mapping[T, Sequence[str]]) -> Mapping[str, T]:

@@ -4,21 +4,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.ids import new_id
+from app.models.couriers import Person
 from app.models.rosters import Departure, Roster, RosterEntry, RosterRefusal
 from app.services import audit
 from app.services.couriers.verification import verify_by_roster
 from app.services.employers.errors import EmployerEnded
 from app.services.rosters.reach import hold_employer
 from app.services.rosters.reading import Delivery, ListedPerson
-from app.services.rosters.rules import Listing, compare
+from app.services.rosters.rules import Known, Listing, compare
 from app.work import Work
 
 CHUNK = 500
-"""People stored with the same few statements. SQLite takes 32,766 parameters, and these need 501."""
+"""People stored with the same few statements. SQLite takes 32,766 parameters, and these need 502."""
 
 
 async def deliver_roster(
@@ -59,6 +60,7 @@ async def deliver_roster(
         chunk = delivery.people[start : start + CHUNK]
         await _store_chunk(work, roster, chunk)
         progress(len(chunk))
+    await _cancel_held(work, employer_id, {person.indexes.document for person in delivery.people})
     if delivery.refusals:
         await work.session.execute(
             insert(RosterRefusal),
@@ -84,22 +86,10 @@ async def deliver_roster(
 
 
 async def _store_chunk(work: Work, roster: Roster, people: Sequence[ListedPerson]) -> None:
-    known = {
-        entry.document_index: entry
-        for entry in await work.session.scalars(
-            select(RosterEntry).where(
-                RosterEntry.employer_id == roster.employer_id,
-                RosterEntry.document_index.in_([person.indexes.document for person in people]),
-            )
-        )
-    }
-    rows: list[dict[str, Any]] = []
-    entries: list[RosterEntry] = []
+    known = await _known(work, roster.employer_id, people)
+    written = []
     for person in people:
-        before = known.get(person.indexes.document)
-        row = _row(work, roster, person, before)
-        entries.append(RosterEntry(**row))
-        match compare(before, person):
+        match compare(known.get(person.indexes.document), person):
             case Listing.unchanged:
                 roster.unchanged += 1
                 continue
@@ -109,59 +99,101 @@ async def _store_chunk(work: Work, roster: Roster, people: Sequence[ListedPerson
                 roster.changed += 1
             case Listing.returned:
                 roster.returned += 1
-        rows.append(row)
-    if rows:
-        await work.session.execute(_upsert(work), rows)
-    if known:
-        await _cancel_held(work, [entry.id for entry in known.values()])
-    roster.verified += await verify_by_roster(work, entries=entries)
-    await work.session.flush()
-    # What was loaded is no longer needed: a large file must not be held whole a second time.
-    for entry in known.values():
-        work.session.expunge(entry)
+        written.append(person)
+    if written:
+        await work.session.execute(_upsert(work), [_row(work, roster, person) for person in written])
+        roster.verified += await verify_by_roster(work, entries=await _of_couriers(work, roster, written))
 
 
-def _row(work: Work, roster: Roster, person: ListedPerson, before: RosterEntry | None) -> dict[str, Any]:
-    """The entry of `person` as this roster leaves it."""
-    stays = before is not None and before.left_at is None
+async def _known(work: Work, employer_id: UUID, people: Sequence[ListedPerson]) -> dict[bytes, Known]:
+    """What the employer's roster says of `people` so far, by document."""
+    rows = await work.session.execute(
+        select(
+            RosterEntry.document_index,
+            RosterEntry.document_type,
+            RosterEntry.name_index,
+            RosterEntry.phone_index,
+            RosterEntry.kind_of_work,
+            RosterEntry.vehicle,
+            RosterEntry.left_at.is_not(None),
+        ).where(
+            RosterEntry.employer_id == employer_id,
+            RosterEntry.document_index.in_([person.indexes.document for person in people]),
+        )
+    )
     return {
-        "id": before.id if before else new_id(),
+        document: Known(type_, name, phone, kind, vehicle, has_left)
+        for document, type_, name, phone, kind, vehicle, has_left in rows
+    }
+
+
+async def _of_couriers(work: Work, roster: Roster, people: Sequence[ListedPerson]) -> Sequence[RosterEntry]:
+    """The entries of those who have registered, which are mostly few of them."""
+    return (
+        await work.session.scalars(
+            select(RosterEntry)
+            .join(Person, Person.document_index == RosterEntry.document_index)
+            .where(
+                RosterEntry.employer_id == roster.employer_id,
+                RosterEntry.document_index.in_([person.indexes.document for person in people]),
+            )
+            .order_by(RosterEntry.document_index)
+            .execution_options(populate_existing=True)
+        )
+    ).all()
+
+
+def _row(work: Work, roster: Roster, person: ListedPerson) -> dict[str, Any]:
+    return {
+        "id": new_id(),
         "employer_id": roster.employer_id,
         "document_type": person.document_type.value,
         "document_index": person.indexes.document,
         "name_index": person.indexes.name,
         "phone_index": person.indexes.phone,
-        "kind_of_work": person.kind_of_work or (before.kind_of_work if before else None),
-        "vehicle": person.vehicle or (before.vehicle if before else None),
-        "listed_at": before.listed_at if before and stays else work.now,
+        "kind_of_work": person.kind_of_work,
+        "vehicle": person.vehicle,
+        "listed_at": work.now,
         "roster_id": roster.id,
         "left_at": None,
     }
 
 
 def _upsert(work: Work) -> Any:
-    """The INSERT of entries, in which a document that the employer has listed already is replaced."""
+    """The INSERT of entries. Of somebody listed already it corrects the entry, and keeps its id.
+
+    An empty cell takes nothing away, and whoever had not left is not listed anew.
+    """
+    entries = RosterEntry.__table__.c
     dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(RosterEntry)
-    replaced = (
-        "document_type", "name_index", "phone_index", "kind_of_work", "vehicle", "listed_at", "roster_id",
-        "left_at",
-    )  # fmt: skip
+    statement = dialect.insert(RosterEntry.__table__)
+    new = statement.excluded
     return statement.on_conflict_do_update(
-        index_elements=[RosterEntry.employer_id, RosterEntry.document_index],
-        set_={name: statement.excluded[name] for name in replaced},
+        index_elements=[entries.employer_id, entries.document_index],
+        set_={
+            "document_type": new.document_type,
+            "name_index": new.name_index,
+            "phone_index": new.phone_index,
+            "kind_of_work": func.coalesce(new.kind_of_work, entries.kind_of_work),
+            "vehicle": func.coalesce(new.vehicle, entries.vehicle),
+            "listed_at": case((entries.left_at.is_(None), entries.listed_at), else_=new.listed_at),
+            "roster_id": new.roster_id,
+            "left_at": None,
+        },
     )
 
 
-async def _cancel_held(work: Work, entries: Sequence[UUID]) -> None:
+async def _cancel_held(work: Work, employer_id: UUID, listed: set[bytes]) -> None:
     """The later word counts: whoever is listed again has not left, also where a yes is still awaited."""
-    await work.session.execute(
-        update(Departure)
+    held = await work.session.execute(
+        select(Departure, RosterEntry.document_index)
+        .join(RosterEntry, RosterEntry.id == Departure.entry_id)
         .where(
-            Departure.entry_id.in_(entries),
+            Departure.employer_id == employer_id,
             Departure.applied_at.is_(None),
             Departure.cancelled_at.is_(None),
         )
-        .values(cancelled_at=work.now),
-        execution_options={"synchronize_session": False},
     )
+    for departure, document in held:
+        if document in listed:
+            departure.cancelled_at = work.now

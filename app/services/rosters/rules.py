@@ -1,8 +1,8 @@
 """What decides about rosters, free of database and clock: what a row changes, how many may leave."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
-from app.models.rosters import RosterEntry
 from app.services.rosters.reading import ListedPerson
 
 
@@ -15,11 +15,22 @@ class Listing(StrEnum):
     unchanged = "unchanged"
 
 
-def compare(before: RosterEntry | None, person: ListedPerson) -> Listing:
+class Known(NamedTuple):
+    """What the roster says of somebody so far."""
+
+    document_type: str
+    name_index: bytes
+    phone_index: bytes
+    kind_of_work: str | None
+    vehicle: str | None
+    has_left: bool
+
+
+def compare(before: Known | None, person: ListedPerson) -> Listing:
     """What listing `person` does to the entry of their document. An empty cell takes nothing away."""
     if before is None:
         return Listing.added
-    if before.left_at is not None:
+    if before.has_left:
         return Listing.returned
     same = (
         (before.name_index, before.phone_index) == (person.indexes.name, person.indexes.phone)
