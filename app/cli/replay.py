@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.cli.deployment import read_secrets, read_settings
+from app.cli.files import progress_bar
 from app.cli.refusals import Refused, language, say
 from app.database import Database
 from app.replay.caller import ApplicationFailed
@@ -127,12 +128,7 @@ def _read_url(text: str) -> str:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    with progress_bar() as bar:
         task = bar.add_task("回放" if language() == "zh" else "Replay", total=total)
         yield lambda: bar.advance(task)
 
