@@ -47,7 +47,7 @@ FAULT_TEXTS: Mapping[RowFault, Text] = MappingProxyType(
 """What a report line tells the employer, after the line number and the column."""
 
 
-class UntrustedCell(Exception):  # noqa: N818 - named as our refusals are
+class UntrustedCell(Exception):
     """Raised for a cell whose text is not what a person typed; never leaves the sheets."""
 
     def __init__(self, fault: RowFault) -> None:
