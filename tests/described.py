@@ -37,8 +37,17 @@ class Operation:
         """The codes of the problems that it may answer."""
         return {
             code
-            for reply in self.said["responses"].values()
+            for reply in self.responses.values()
             for code in reply.get("content", {}).get("application/problem+json", {}).get("examples", {})
+        }
+
+    @property
+    def responses(self) -> dict[str, dict[str, Any]]:
+        """What it may answer, by status, with references followed."""
+        shared = description()["components"]["responses"]
+        return {
+            status: shared[reply["$ref"].rpartition("/")[2]] if "$ref" in reply else reply
+            for status, reply in self.said["responses"].items()
         }
 
     @property

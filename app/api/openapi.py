@@ -118,6 +118,7 @@ def _completed(description: dict[str, Any], app: FastAPI) -> dict[str, Any]:
         "paths": description["paths"],
         "components": components,
     }
+    _share_refusals(whole)
     _drop_unused_schemas(whole)
     return whole
 
@@ -170,6 +171,21 @@ def _share_problem_examples(operation: dict[str, Any], shared: dict[str, Any]) -
         for code, example in content.get("examples", {}).items():
             shared.setdefault(code, example)
             content["examples"][code] = {"$ref": f"#/components/examples/{code}"}
+
+
+def _share_refusals(description: dict[str, Any]) -> None:
+    """Describe a refusal that several operations answer once: every one may answer the same four."""
+    by_name: dict[str, list[tuple[dict[str, Any], str]]] = {}
+    for _, _, operation in operations(description):
+        for status, reply in operation["responses"].items():
+            if codes := reply.get("content", {}).get(MEDIA_TYPE, {}).get("examples"):
+                by_name.setdefault("_or_".join(sorted(codes)), []).append((operation["responses"], status))
+    shared = description["components"].setdefault("responses", {})
+    for name, places in sorted(by_name.items()):
+        if len(places) > 1:
+            shared[name] = places[0][0][places[0][1]]
+            for responses, status in places:
+                responses[status] = {"$ref": f"#/components/responses/{name}"}
 
 
 def _plainly_named(description: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 
 def examples(operation: Operation) -> Iterator[tuple[str, dict[str, Any], Any]]:
     """Where an operation shows a JSON body, its schema, and the body."""
-    parts = {"request": operation.said.get("requestBody", {}), **operation.said["responses"]}
+    parts = {"request": operation.said.get("requestBody", {}), **operation.responses}
     for part, body in parts.items():
         for media_type, content in body.get("content", {}).items():
             if "json" not in media_type:
@@ -109,7 +109,7 @@ def describes_its_parameters(operation: Operation) -> bool:
 
 
 def shows_every_json_body(operation: Operation) -> bool:
-    bodies = [operation.said.get("requestBody", {}), *operation.said["responses"].values()]
+    bodies = [operation.said.get("requestBody", {}), *operation.responses.values()]
     return all(
         "example" in content or "examples" in content
         for body in bodies
@@ -221,7 +221,8 @@ def test_everything_that_is_referred_to_is_there() -> None:
     whole = description()
     found = set(re.findall(r'"\$ref": "#/components/(\w+)/(\w+)"', json.dumps(whole)))
     assert all(name in whole["components"][kind] for kind, name in found)
-    assert {name for kind, name in found if kind == "schemas"} == set(whole["components"]["schemas"])
+    for kind in ("schemas", "responses", "examples"):
+        assert {name for shared, name in found if shared == kind} == set(whole["components"][kind])
 
 
 def test_the_file_in_the_repository_is_what_the_application_says() -> None:
