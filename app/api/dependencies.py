@@ -19,8 +19,8 @@ from app.work import Actor, Work, begin_work
 bearer = HTTPBearer(auto_error=False, description="The access token of a sign-in.", scheme_name="access_token")
 
 
-def current_runtime(request: Request) -> Runtime:
-    """The parts of this process."""
+async def current_runtime(request: Request) -> Runtime:
+    """The parts of this process. Async, as FastAPI runs a plain function in a thread."""
     runtime: Runtime = request.app.state.runtime
     return runtime
 
@@ -90,7 +90,7 @@ PublicReadWork = Annotated[Work, Depends(anonymous_reading, scope="function")]
 OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
 
 
-def anonymous_work(runtime: CurrentRuntime) -> OpenWork:
+async def anonymous_work(runtime: CurrentRuntime) -> OpenWork:
     """For routes that must first ask another server: opens a writing transaction when it is called."""
     return lambda: begin_work(
         runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.nobody(), write=True
@@ -101,7 +101,7 @@ OpenAnonymousWork = Annotated[OpenWork, Depends(anonymous_work)]
 """`async with open_work() as work:` after the outside world has answered; nobody is signed in."""
 
 
-def signed_work(runtime: CurrentRuntime, claims: CurrentClaims) -> Callable[..., AbstractAsyncContextManager[Work]]:
+async def signed_work(runtime: CurrentRuntime, claims: CurrentClaims) -> Callable[..., AbstractAsyncContextManager[Work]]:
     """For signed-in routes that must ask another server between two transactions."""
 
     @asynccontextmanager
