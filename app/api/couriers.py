@@ -263,7 +263,7 @@ async def list_affiliations(
 async def end_affiliation(affiliation_id: Id, body: Explanation, work: WriteWork) -> None:
     """Ends one affiliation and nothing else of the person; again changes nothing.
 
-    For the courier, for users of that employer, and for registrars.
+    For the courier and for registrars; an employer marks departures instead.
     """
     await affiliations.end_affiliation(work, affiliation_id=affiliation_id, reason=body.reason)
 

@@ -86,16 +86,17 @@ async def require_active_courier(work: Work, *, lock: bool) -> Courier:
 
 
 async def end_affiliation(work: Work, *, affiliation_id: UUID, reason: str) -> None:
-    """Ends one affiliation: by the courier, by that employer's user, or by a registrar.
+    """Ends one affiliation: by the courier or by a registrar.
 
-    The person keeps state, other affiliations and codes: an employer can take back its word, and
-    nothing else. Ending one that has ended changes nothing. Raises NotFound for one out of reach.
+    The person keeps state, other affiliations and codes. An employer takes its word back by marking
+    departures, which are counted; here it could empty its roster one by one, unseen. Ending one that
+    has ended changes nothing. Raises NotFound for one out of reach.
     """
     tie = await work.session.get(Affiliation, affiliation_id)
     if tie is None:
         raise NotFound
     courier = await lock_courier(work, courier_id=tie.courier_id)
-    reaches = work.actor.may(Role.employer_user, Role.registrar, at=Place(employer_id=tie.employer_id))
+    reaches = work.actor.may(Role.registrar, at=Place(employer_id=tie.employer_id))
     if courier.account_id != work.actor.account_id and not reaches:
         raise NotFound
     await work.session.refresh(tie)
