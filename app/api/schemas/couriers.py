@@ -6,9 +6,9 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from app.api.schemas.base import Choice, Day, Id, Instant, Line, Opaque, Request, Response
-from app.models.audit import AuditRecord
 from app.models.couriers import CourierState, DocumentType, KindOfWork, Purpose, Vehicle
 from app.services.couriers.claims import AffiliationClaim, Application, ConsentAnswer
+from app.services.couriers.own import LookUp as FoundLookUp
 from app.services.couriers.own import OwnProfile
 from app.services.couriers.queries import RosterTie, StaffView
 
@@ -302,9 +302,9 @@ class LookUpPage(Response):
     """Ask with it for the next page; null at the end."""
 
     @classmethod
-    def of(cls, records: Sequence[AuditRecord], next_cursor: str | None) -> Self:
+    def of(cls, found: Sequence[FoundLookUp], next_cursor: str | None) -> Self:
         """The page that a service read."""
         return cls(
-            items=[LookUp(at=record.at, actor=record.actor, reason=record.reason) for record in records],
+            items=[LookUp(at=look.at, actor=look.actor, reason=look.reason) for look in found],
             next_cursor=next_cursor,
         )

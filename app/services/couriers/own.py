@@ -40,6 +40,17 @@ class OwnProfile:
     consents: Sequence[ConsentAnswer]
 
 
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A look at somebody's identity by somebody else."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    """The kind of account that looked."""
+    reason: str | None
+
+
 async def own_profile(work: Work) -> OwnProfile:
     """The profile of the signed-in account, or the registration that it waits for; raises NotFound.
 
@@ -109,7 +120,7 @@ async def current_consents(work: Work, *, courier_id: UUID) -> list[ConsentAnswe
     ]
 
 
-async def own_look_ups(work: Work, *, before: UUID | None, limit: int) -> Page[AuditRecord]:
+async def own_look_ups(work: Work, *, before: UUID | None, limit: int) -> Page[LookUp]:
     """Who looked up the signed-in courier's identity, when and why, newest first; raises NotFound."""
     courier_id = await work.session.scalar(
         select(Courier.id).where(Courier.account_id == work.actor.account_id)
@@ -128,7 +139,13 @@ async def own_look_ups(work: Work, *, before: UUID | None, limit: int) -> Page[A
         raise NotFound
     if before is not None:
         query = query.where(AuditRecord.id < before)
-    return page_of(list(await work.session.scalars(query)), limit)
+    return page_of(
+        [
+            LookUp(id=record.id, at=record.at, actor=record.actor, reason=record.reason)
+            for record in await work.session.scalars(query)
+        ],
+        limit,
+    )
 
 
 async def own_photo(work: Work) -> bytes:
