@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.models.accounts import RefreshToken, SignIn
 from app.models.jobs import Job
 from app.models.limits import RateCounter
+from app.services.accounts.attempts import purge_attempts
 from app.services.keys.lifecycle import retire_keys
 from app.services.scans.partitions import ensure_partitions
 from app.work import Work
@@ -142,6 +143,7 @@ SCHEDULES = (
     Schedule("scans.partition", timedelta(hours=6), partition_scans),
     Schedule("keys.retire", timedelta(minutes=10), retire_signing_keys),
     Schedule("limits.purge", timedelta(minutes=5), purge_rate_counters),
+    Schedule("accounts.purge_attempts", timedelta(hours=1), purge_attempts),
     Schedule("accounts.purge_refresh_tokens", timedelta(hours=1), purge_refresh_tokens),
 )
 """All jobs. The names are kept in the database: rename one and it starts anew."""

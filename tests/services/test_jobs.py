@@ -13,11 +13,13 @@ from app.cli.worker import run_due
 from app.database import Database
 from app.errors import Unavailable
 from app.ids import new_id
-from app.models.accounts import Account, AccountKind, RefreshToken, SignIn
+from app.models.accounts import Account, AccountKind, Attempts, RefreshToken, SignIn
 from app.models.jobs import Job
 from app.models.keys import SigningKey
 from app.models.limits import RateCounter
 from app.services import jobs
+from app.services.accounts.attempts import PIECE as ATTEMPTS_PIECE
+from app.services.accounts.rules import FAILURES_FORGOTTEN
 from app.services.jobs import LEASE, PIECE, RETRY, REUSE_KNOWN, SCHEDULES, LeaseLost, Schedule
 from app.services.keys.lifecycle import create_first_key, rotate_keys
 from app.settings import Secrets, Settings
@@ -164,6 +166,23 @@ async def test_rate_counters_go_when_their_window_has_passed(
     assert await run(open_work, Schedule("test", HOUR, jobs.purge_rate_counters)) == 2
     async with open_work() as work:
         assert list(await work.session.scalars(select(RateCounter.key))) == ["live"]
+
+
+async def test_failures_to_sign_in_go_when_they_count_no_more(
+    open_work: OpenWork, clock: SettableClock
+) -> None:
+    forgotten = clock() - FAILURES_FORGOTTEN
+    async with open_work() as work:
+        work.session.add_all(
+            Attempts(login_digest=number.to_bytes(32), failures=1, last_at=forgotten - timedelta(seconds=1))
+            for number in range(ATTEMPTS_PIECE + 1)
+        )
+        work.session.add(Attempts(login_digest=b"counts yet".ljust(32), failures=1, last_at=forgotten))
+    (sweeping,) = [schedule for schedule in SCHEDULES if schedule.name == "accounts.purge_attempts"]
+    assert await run(open_work, sweeping) == 2
+    async with open_work() as work:
+        left = await work.session.scalars(select(Attempts.login_digest))
+        assert [digest.strip() for digest in left] == [b"counts yet"]
 
 
 async def test_refresh_tokens_go_when_they_can_tell_nothing_more(

@@ -10,8 +10,8 @@ from app.services.accounts.rules import FAILURES_FORGOTTEN, lock_after, normal_l
 from app.services.sealing import keyed_digest
 from app.work import Work
 
-SWEEP_BATCH = 1000
-"""Rows deleted in one statement."""
+PIECE = 1000
+"""Rows deleted in one transaction, so that no sign-in waits behind them for long."""
 
 
 async def reserve_attempt(work: Work, *, login: str) -> timedelta | None:
@@ -48,17 +48,13 @@ async def forgive_attempts(work: Work, *, login: str) -> None:
     await work.session.execute(delete(Attempts).where(Attempts.login_digest == _digest(work, login)))
 
 
-async def sweep_attempts(work: Work) -> int:
-    """Deletes some failures that no longer count, and says how many: call it until that is 0."""
-    old = (
-        select(Attempts.login_digest)
-        .where(Attempts.last_at < work.now - FAILURES_FORGOTTEN)
-        .limit(SWEEP_BATCH)
-    )
+async def purge_attempts(work: Work) -> bool:
+    """Deletes some failures that no longer count, and says whether there may be more. For the worker."""
+    old = select(Attempts.login_digest).where(Attempts.last_at < work.now - FAILURES_FORGOTTEN).limit(PIECE)
     gone = await work.session.scalars(
         delete(Attempts).where(Attempts.login_digest.in_(old)).returning(Attempts.login_digest)
     )
-    return len(gone.all())
+    return len(gone.all()) == PIECE
 
 
 def _digest(work: Work, login: str) -> bytes:
