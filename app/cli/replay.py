@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import asyncpg
 import typer
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -79,8 +80,9 @@ def replay(
                 f"程序对某一行回答了 {failure.status}（{failure.code}），回放已停止。",
                 f"The application answered {failure.status} ({failure.code}); the replay has stopped.",
             ) from None
-        except DBAPIError as error:
-            raise Refused(f"数据库出错：{error.orig}。", f"The database failed: {error.orig}.") from None
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            why = error.orig if isinstance(error, DBAPIError) else error
+            raise Refused(f"数据库出错：{why}。", f"The database failed: {why}.") from None
     report.write_text(result.to_json(), encoding="utf-8")
     _tell(result, report)
 

@@ -16,7 +16,7 @@ HOST = (b"host", b"replay.invalid")
 
 
 class ApplicationFailed(Exception):
-    """The application answered 5xx: nothing that follows would tell anything."""
+    """The application gave an answer after which nothing that follows would tell anything."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(f"{status} {code}")

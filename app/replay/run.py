@@ -13,7 +13,7 @@ from app.database import Database
 from app.main import create_app
 from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanOutcome, Verdict
 from app.replay.accounts import sign_in_all
-from app.replay.caller import Caller, SignedIn
+from app.replay.caller import ApplicationFailed, Caller, SignedIn
 from app.replay.couriers import bring_couriers
 from app.replay.movements import EARLIEST, Movement, Movements
 from app.replay.posts import Post, man_posts
@@ -61,7 +61,7 @@ async def replay(
     """Sends every one of `movements` through the application on `database`, in the order of time.
 
     With `rendering`, some codes are drawn, read back by an independent decoder, and scanned as that
-    has read them. Raises ApplicationFailed where the application answers 5xx.
+    has read them. Raises ApplicationFailed where the application fails.
     """
     began = time.perf_counter()
     report = Report(
@@ -158,7 +158,9 @@ class _Player:
     async def _let_in(self, scan: dict[str, Any], post: Post) -> None:
         """The drop-off did happen, so the guard has let the courier in."""
         path = f"/v1/enrolments/{scan['enrolment_id']}/scans/{scan['scan_id']}/outcome"
-        await self._caller.call("PUT", path, {"outcome": Outcome.let_in.value}, who=post.guard)
+        status, answer = await self._caller.call("PUT", path, {"outcome": Outcome.let_in}, who=post.guard)
+        if status != 200:  # noqa: PLR2004 - RFC 9110, 15.3.1
+            raise ApplicationFailed(status, answer["code"])
 
     def _shown(self, text: str) -> str:
         """What the guard's scanner reads of a code."""
