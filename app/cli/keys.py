@@ -1,6 +1,8 @@
-"""`huixin keys`: the signing keys of the code issuer, listed, rotated and withdrawn."""
+"""`huixin keys`: the signing keys of the code issuer, and those of issuers that it trusts."""
 
 import asyncio
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli.deployment import command_work
-from app.cli.refusals import say
+from app.cli.refusals import Refused, say
 from app.models.keys import SigningKey
-from app.services.keys.lifecycle import list_keys, rotate_keys, withdraw_key
+from app.services.keys.lifecycle import list_keys, rotate_keys, trust_issuer, withdraw_key
 from app.services.keys.rules import state_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,7 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def keys() -> None:
-    """Signing keys: list, rotate, withdraw."""
+    """Signing keys: list, rotate, withdraw; trust another city's."""
 
 
 @app.command("list")
@@ -52,6 +54,26 @@ def withdraw(
     say(f"密钥 {kid} 已撤回。", f"Key {kid} is withdrawn.")
 
 
+@app.command()
+def trust(
+    issuer: Annotated[str, typer.Argument(help="The other city, e.g. 5101.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Its key set (JWKS), confirmed by its people.", exists=True, dir_okay=False),
+    ],
+) -> None:
+    """Recognise the codes of another city: its couriers are shown to guards as from elsewhere.
+
+    Again with a newer file adds its new keys. One that its city withdrew: `huixin keys withdraw --issuer`.
+    """
+    try:
+        key_set = json.loads(file.read_bytes())
+    except ValueError:
+        raise Refused(f"{file} 不是 JSON。", f"{file} is not JSON.") from None
+    kids = " ".join(asyncio.run(_trust(issuer=issuer, key_set=key_set))) or "—"
+    say(f"已信任 {issuer} 的密钥，新增：{kids}。", f"Keys of {issuer} are trusted; new: {kids}.")
+
+
 async def _rows() -> list[tuple[str, ...]]:
     async with command_work("keys list", write=False) as work:
         return [
@@ -77,3 +99,8 @@ async def _rotate(*, at_once: bool) -> tuple[str, str]:
 async def _withdraw(*, kid: str, reason: str, issuer: str | None) -> None:
     async with command_work("keys withdraw") as work:
         await withdraw_key(work, kid=kid.lower(), reason=reason, issuer=issuer)
+
+
+async def _trust(*, issuer: str, key_set: object) -> list[str]:
+    async with command_work("keys trust") as work:
+        return [key.kid for key in await trust_issuer(work, issuer=issuer, key_set=key_set)]

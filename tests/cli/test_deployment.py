@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from joserfc.jwk import ECKey
 
 from app.cli import main
 from app.cli.deployment import fresh_secrets, write_secrets
@@ -257,3 +259,47 @@ def test_keys_rotate_and_are_withdrawn(huixin: Huixin) -> None:
     assert "active" in listed
     unknown = huixin("keys", "withdraw", "ff", "--reason", "test")
     assert (unknown.code, unknown.err) == (1, "There is no key ff.\n")
+
+
+def test_keys_of_another_city_are_trusted_once(huixin: Huixin, tmp_path: Path) -> None:
+    huixin("init")
+    keys = [ECKey.generate_key("P-256", {"kid": kid}).as_dict(private=False) for kid in ("0a", "0b")]
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": keys[:1]}), "ascii")
+    assert "new: 0a." in huixin("keys", "trust", "5001", str(file)).out
+    file.write_text(json.dumps({"keys": keys}), "ascii")
+    assert "new: 0b." in huixin("keys", "trust", "5001", str(file)).out
+    assert "new: —." in huixin("keys", "trust", "5001", str(file)).out
+    assert huixin("keys", "list").out.count("5001") == 2
+
+
+@pytest.mark.parametrize(
+    ("issuer", "written", "said"),
+    [
+        ("5001", "<html>", "is not JSON"),
+        ("5001", "[]", "It holds no keys."),
+        ("5001", '{"keys": []}', "It holds no keys."),
+        ("5001", '{"keys": ["0a"]}', "A key is not an object."),
+        ("5001", '{"keys": [{"kty": "RSA", "kid": "0a"}]}', "The key is not a P-256 key with a kid."),
+        ("5001", {"kid": "0a", "private": True}, "The key set holds a private key."),
+        ("5001", {"kid": "0A"}, "A kid is not two small hex digits."),
+        ("5001", {"kid": "+1"}, "A kid is not two small hex digits."),
+        ("5000", {"kid": "0a"}, "5000 is not another issuer."),
+        ("50", {"kid": "0a"}, "50 is not another issuer."),
+        ("٥٠٠١", {"kid": "0a"}, "٥٠٠١ is not another issuer."),
+    ],
+)
+def test_a_key_set_that_is_wrong_is_not_trusted(
+    huixin: Huixin, tmp_path: Path, issuer: str, written: str | dict[str, Any], said: str
+) -> None:
+    huixin("init")
+    if isinstance(written, dict):
+        key = ECKey.generate_key("P-256", {"kid": written["kid"]})
+        good = ECKey.generate_key("P-256", {"kid": "01"})
+        members = [good.as_dict(private=False), key.as_dict(private="private" in written)]
+        written = json.dumps({"keys": members})
+    (tmp_path / "jwks.json").write_text(written, "ascii")
+    refused = huixin("keys", "trust", issuer, str(tmp_path / "jwks.json"))
+    assert refused.code == 1
+    assert said in refused.err
+    assert huixin("keys", "list").out.count("\n") == 2  # the heading and our own

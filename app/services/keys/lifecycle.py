@@ -1,7 +1,7 @@
 """How signing keys come and go."""
 
+import re
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import select
 
@@ -14,6 +14,10 @@ from app.work import Work
 
 KIDS = 256
 """Two hex digits."""
+KID = re.compile(r"[0-9a-f]{2}")
+"""As a code of one byte can name a key."""
+ISSUER = re.compile(r"[0-9]{4}")
+"""The first four digits of a GB/T 2260 code: a city, or a province's directly governed districts."""
 
 
 async def list_keys(work: Work) -> Sequence[SigningKey]:
@@ -88,25 +92,28 @@ async def retire_keys(work: Work) -> int:
     return count
 
 
-async def trust_issuer(work: Work, *, issuer: str, key_set: dict[str, Any]) -> list[SigningKey]:
+async def trust_issuer(work: Work, *, issuer: str, key_set: object) -> list[SigningKey]:
     """Takes over the published keys of another issuer, so that its codes are recognised here.
 
-    `key_set` is its JWKS (RFC 7517). Keys already known stay as they are, a withdrawn one withdrawn.
-    Raises KeySetInvalid.
+    `key_set` is its JWKS (RFC 7517), as JSON that nobody has looked at. Keys already known stay as
+    they are, a withdrawn one withdrawn; returns the new ones. Raises KeySetInvalid, and takes none.
     """
-    if issuer == work.settings.issuer or not (len(issuer) == 4 and issuer.isdecimal()):  # noqa: PLR2004
-        raise KeySetInvalid(cause="issuer")
+    if issuer == work.settings.issuer or not ISSUER.fullmatch(issuer):
+        raise KeySetInvalid(cause=f"{issuer} is not another issuer.")
     known = {key.kid for key in await list_keys(work) if key.issuer == issuer}
-    members = key_set.get("keys")
+    members = key_set.get("keys") if isinstance(key_set, dict) else None
     if not isinstance(members, list) or not members:
-        raise KeySetInvalid(cause="no keys")
+        raise KeySetInvalid(cause="It holds no keys.")
     added = []
     for member in members:
+        if not isinstance(member, dict):
+            raise KeySetInvalid(cause="A key is not an object.")
         try:
             verifying = tokens.from_jwk(member)
-            int(verifying.kid, 16)
-        except (ValueError, TypeError, AttributeError) as error:
+        except ValueError as error:
             raise KeySetInvalid(cause=str(error)) from error
+        if not KID.fullmatch(verifying.kid):
+            raise KeySetInvalid(cause="A kid is not two small hex digits.")
         if verifying.kid in known:
             continue
         known.add(verifying.kid)

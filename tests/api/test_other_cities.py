@@ -1,0 +1,95 @@
+"""Codes of other cities at a gate: known once their keys are trusted, and no reason to open by themselves."""
+
+import httpx
+import pytest
+from joserfc.jwk import ECKey
+
+from app.runtime import Runtime
+from app.services import tokens
+from app.services.codes import format as code_format
+from app.services.keys.errors import KeySetInvalid
+from app.services.keys.lifecycle import trust_issuer, withdraw_key
+from tests.factories.scans import WorkingGate, open_gate
+from tests.factories.work import seeding
+
+ELSEWHERE = "5001"
+"""No city has this code."""
+
+
+@pytest.fixture
+async def gate(runtime: Runtime) -> WorkingGate:
+    return await open_gate(runtime, name="翠湖苑")
+
+
+@pytest.fixture
+def key() -> ECKey:
+    """The signing key of the other city, made by an independent library."""
+    return ECKey.generate_key("P-256", {"kid": "0a"})
+
+
+@pytest.fixture
+async def trusted(runtime: Runtime, key: ECKey) -> None:
+    async with seeding(runtime) as work:
+        await trust_issuer(work, issuer=ELSEWHERE, key_set={"keys": [key.as_dict(private=False)]})
+
+
+def code_of(runtime: Runtime, key: ECKey, *, issued: int = 0) -> str:
+    """A code that the other city made `issued` seconds from now."""
+    signing = tokens.from_pem(key.as_pem(private=True), "0a")
+    iat = int(runtime.clock().timestamp()) + issued
+    code = code_format.sign_code(
+        iss=ELSEWHERE, sub=b"stranger", iat=iat, ttl=12, jti_key=bytes(32), key=signing
+    )
+    return code_format.base32(code)
+
+
+async def verdict(client: httpx.AsyncClient, gate: WorkingGate, code: str) -> tuple[str, str]:
+    reply = await client.post("/v1/scans", json=gate.scan(code), headers=gate.guard)
+    assert reply.status_code == 200, reply.text
+    answer = reply.json()
+    assert answer["identity"] is None
+    return answer["verdict"], answer["reason"]
+
+
+async def test_a_city_that_nobody_trusts_is_unknown(
+    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, key: ECKey
+) -> None:
+    assert await verdict(client, gate, code_of(runtime, key)) == ("refuse", "unknown_issuer")
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_trusted_citys_code_is_checked_once(
+    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, key: ECKey
+) -> None:
+    code = code_of(runtime, key)
+    assert await verdict(client, gate, code) == ("check", "other_city")
+    assert await verdict(client, gate, code) == ("check", "code_used")
+    assert await verdict(client, gate, code_of(runtime, key, issued=-300)) == ("refuse", "expired")
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_key_of_the_same_name_opens_nothing(
+    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate
+) -> None:
+    other = ECKey.generate_key("P-256", {"kid": "0a"})
+    assert await verdict(client, gate, code_of(runtime, other)) == ("refuse", "forged")
+    async with seeding(runtime) as work:
+        key_set = {"keys": [other.as_dict(private=False)]}
+        assert await trust_issuer(work, issuer=ELSEWHERE, key_set=key_set) == []
+    assert await verdict(client, gate, code_of(runtime, other)) == ("refuse", "forged")
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_key_withdrawn_here_stays_withdrawn(
+    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, key: ECKey
+) -> None:
+    async with seeding(runtime) as work:
+        await withdraw_key(work, kid="0a", reason="leaked", issuer=ELSEWHERE)
+        await trust_issuer(work, issuer=ELSEWHERE, key_set={"keys": [key.as_dict(private=False)]})
+    assert await verdict(client, gate, code_of(runtime, key)) == ("refuse", "key_withdrawn")
+
+
+async def test_trust_in_ones_own_name_is_refused(runtime: Runtime, key: ECKey) -> None:
+    async with seeding(runtime) as work:
+        with pytest.raises(KeySetInvalid):
+            await trust_issuer(work, issuer="5000", key_set={"keys": [key.as_dict(private=False)]})
