@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
-from sqlalchemy.dialects import postgresql, sqlite
-
 from app.clock import from_epoch
 from app.errors import Problem
 from app.ids import new_id
@@ -33,6 +30,7 @@ from app.services.scans.facts import (
     load_posts,
     load_stored,
 )
+from app.services.scans.lists import insert_fresh, insert_rows, table_of
 from app.services.scans.presentation import Presentation
 from app.services.scans.rules import CodeFacts, Decision, FirstUse, after_first_use, decide
 from app.work import Work
@@ -49,20 +47,20 @@ async def admit(work: Work, presentations: Sequence[Presentation]) -> list[Answe
     results too: they store nothing and do not touch the other scans.
     """
     posts = await load_posts(work, (presentation.enrolment_id for presentation in presentations))
-    stored = await load_stored(work, {presentation.key for presentation in presentations})
     fresh: dict[ScanName, Presentation] = {}
     for presentation in presentations:
-        if presentation.key not in stored and _objection(presentation, posts) is None:
+        if _objection(presentation, posts) is None:
             fresh.setdefault(presentation.key, presentation)
     made = await _store(work, fresh, posts) if fresh else {}
-    if len(made) < len(fresh):  # another process stored the same scan between our look and our insert
-        stored |= await load_stored(work, fresh.keys() - made.keys())
+    # Whatever was not made now was stored before, by us or by another process, or may not be made.
+    others = {presentation.key for presentation in presentations} - made.keys()
+    stored = await load_stored(work, others) if others else {}
     results: list[Answer | Problem] = []
     for presentation in presentations:
         name = presentation.key
-        if (scan := made.get(name)) is not None and fresh[name] is presentation:
-            results.append(Answer(scan, repeated=False))
-        elif (scan := stored.get(name) or scan) is not None:
+        if name in made and fresh[name] is presentation:
+            results.append(Answer(made[name], repeated=False))
+        elif (scan := made.get(name) or stored.get(name)) is not None:
             results.append(_again(presentation, scan, posts))
         else:
             results.append(_objection(presentation, posts) or NoShift())
@@ -97,6 +95,8 @@ async def _store(
     ids = {name: new_id(work.now) for name in fresh}
     taken = await _take_scan_ids(work, ids)
     mine = {name: presentation for name, presentation in fresh.items() if name in taken}
+    if not mine:
+        return {}
     states = await load_key_states(work.session, work.now)
     couriers = await load_couriers(work, mine.values())
     known = {name: _courier_of(work, presentation, couriers) for name, presentation in mine.items()}
@@ -132,8 +132,7 @@ async def _store(
             code_name=presentation.code_name,
             card=shown.face(work) if shown else None,
         )
-    if rows:
-        await work.session.execute(insert(Scan), rows)
+    await insert_rows(work.session, table_of(Scan), rows)
     return made
 
 
@@ -166,9 +165,7 @@ async def _take_scan_ids(work: Work, ids: dict[ScanName, UUID]) -> set[ScanName]
         {"enrolment_id": name[0], "scan_id": name[1], "scan": ids[name], "recorded_at": work.now}
         for name in sorted(ids)
     ]
-    taken = await work.session.execute(
-        _insert(work, ScanKey).on_conflict_do_nothing().returning(ScanKey.enrolment_id, ScanKey.scan_id), rows
-    )
+    taken = await insert_fresh(work.session, table_of(ScanKey), rows)
     return {(row.enrolment_id, row.scan_id) for row in taken}
 
 
@@ -200,12 +197,7 @@ async def _use_codes(
                 "used_at": work.now,
             }
         )
-    used = await work.session.execute(
-        _insert(work, CodeUse)
-        .on_conflict_do_nothing()
-        .returning(CodeUse.issuer, CodeUse.kid, CodeUse.subject, CodeUse.jti),
-        rows,
-    )
+    used = await insert_fresh(work.session, table_of(CodeUse), rows)
     won = {(row.issuer, row.kid, row.subject, row.jti) for row in used}
     late = {scan: code for code, scans in wanted.items() for scan in (scans[1:] if code in won else scans)}
     if not late:
@@ -257,8 +249,3 @@ def _details(work: Work, first: FirstUse | None) -> dict[str, Any] | None:
         "gate": first.gate_name,
         "compound": first.compound_name,
     }
-
-
-def _insert(work: Work, table: Any) -> Any:
-    """The INSERT of this database's dialect: both speak ON CONFLICT, each in a construct of its own."""
-    return (postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select, tuple_
+from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import aliased
 
 from app.clock import from_epoch, service_day
@@ -16,8 +18,9 @@ from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import CodeUse, Direction, Scan, ScanKey, Verdict
 from app.services.codes.format import Code
 from app.services.couriers.cards import CardFace, open_card
-from app.services.devices.queries import shift_is_open
+from app.services.devices.rules import shift_end
 from app.services.scans.answers import StoredScan
+from app.services.scans.lists import dialect_of, is_listed, listed
 from app.services.scans.presentation import Presentation
 from app.services.scans.rules import CourierFacts, FirstUse, Reason
 from app.work import Work
@@ -58,10 +61,10 @@ class KnownCourier:
         return open_card(work.vault, self.wrapped_key, self.person_id, self.facts.card_id, self.sealed_card)
 
 
-async def load_posts(work: Work, enrolments: Iterable[UUID]) -> dict[UUID, PostFacts]:
-    """Gate, shift and guard of each enrolment, by enrolment."""
+@cache
+def _posts(dialect: str) -> Select[*tuple[Any, ...]]:
     guard = aliased(Account)
-    rows = await work.session.execute(
+    return (
         select(
             Enrolment.id,
             Enrolment.closed_at,
@@ -71,19 +74,29 @@ async def load_posts(work: Work, enrolments: Iterable[UUID]) -> dict[UUID, PostF
             Compound.closed_at.label("compound_closed_at"),
             Device.lost_at,
             Shift.id.label("shift_id"),
+            Shift.started_at,
             Shift.account_id.label("guard_id"),
             SignIn.id.label("sign_in_id"),
         )
         .join(Gate, Gate.id == Enrolment.gate_id)
         .join(Compound, Compound.id == Gate.compound_id)
         .join(Device, Device.id == Enrolment.device_id)
-        .outerjoin(Shift, and_(Shift.enrolment_id == Enrolment.id, shift_is_open(work.now)))
+        .outerjoin(Shift, and_(Shift.enrolment_id == Enrolment.id, Shift.ended_at.is_(None)))
         .outerjoin(guard, and_(guard.id == Shift.account_id, guard.ended_at.is_(None)))
         .outerjoin(
             SignIn,
             and_(SignIn.id == Shift.sign_in_id, SignIn.account_id == guard.id, SignIn.ended_at.is_(None)),
         )
-        .where(Enrolment.id.in_(set(enrolments)))
+        .where(is_listed([Enrolment.id], "enrolments", dialect))
+    )
+
+
+async def load_posts(work: Work, enrolments: Iterable[UUID]) -> dict[UUID, PostFacts]:
+    """Gate, shift and guard of each enrolment, by enrolment."""
+    dialect = dialect_of(work.session)
+    rows = await work.session.execute(
+        _posts(dialect),
+        listed("enrolments", [(enrolment,) for enrolment in set(enrolments)], dialect),
     )
     return {
         row.id: PostFacts(
@@ -91,7 +104,9 @@ async def load_posts(work: Work, enrolments: Iterable[UUID]) -> dict[UUID, PostF
             compound_id=row.compound_id,
             open=row.closed_at is None and row.lost_at is None,
             closed=row.gate_closed_at is not None or row.compound_closed_at is not None,
-            shift_id=row.shift_id,
+            shift_id=row.shift_id
+            if row.shift_id is not None and shift_end(row.started_at, None, work.now) is None
+            else None,
             guard_id=row.guard_id,
             sign_in_id=row.sign_in_id,
         )
@@ -99,16 +114,22 @@ async def load_posts(work: Work, enrolments: Iterable[UUID]) -> dict[UUID, PostF
     }
 
 
-async def load_stored(work: Work, keys: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], StoredScan]:
-    """The scans already stored under `keys` (enrolment, scan id)."""
-    rows = await work.session.execute(
+@cache
+def _stored(dialect: str) -> Select[*tuple[Any, ...]]:
+    return (
         select(Scan, Courier.person_id, Person.wrapped_key, Card.sealed)
         .join(ScanKey, and_(ScanKey.scan == Scan.id, ScanKey.recorded_at == Scan.recorded_at))
         .outerjoin(Courier, Courier.id == Scan.courier_id)
         .outerjoin(Person, Person.id == Courier.person_id)
         .outerjoin(Card, Card.id == Scan.card_id)
-        .where(tuple_(ScanKey.enrolment_id, ScanKey.scan_id).in_(list(keys)))
+        .where(is_listed([ScanKey.enrolment_id, ScanKey.scan_id], "keys", dialect))
     )
+
+
+async def load_stored(work: Work, keys: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], StoredScan]:
+    """The scans already stored under `keys` (enrolment, scan id)."""
+    dialect = dialect_of(work.session)
+    rows = await work.session.execute(_stored(dialect), listed("keys", list(keys), dialect))
     return {
         (scan.enrolment_id, scan.scan_id): stored_scan(
             scan,
@@ -149,18 +170,9 @@ def handle_of(work: Work, code: Code) -> tuple[date, bytes]:
     return service_day(from_epoch(code.iat), work.settings.zone), code.sub
 
 
-async def load_couriers(
-    work: Work, presentations: Iterable[Presentation]
-) -> dict[tuple[date, bytes], KnownCourier]:
-    """The couriers behind the codes of this issuer, by service day and handle."""
-    handles = {
-        handle_of(work, presentation.code)
-        for presentation in presentations
-        if presentation.code is not None and presentation.code.iss == work.settings.issuer
-    }
-    if not handles:
-        return {}
-    rows = await work.session.execute(
+@cache
+def _couriers(dialect: str) -> Select[*tuple[Any, ...]]:
+    return (
         select(
             DayHandle.day,
             DayHandle.handle,
@@ -175,8 +187,23 @@ async def load_couriers(
         .join(Courier, Courier.id == DayHandle.courier_id)
         .join(Person, Person.id == Courier.person_id)
         .outerjoin(Card, Card.id == Courier.card_id)
-        .where(tuple_(DayHandle.day, DayHandle.handle).in_(list(handles)))
+        .where(is_listed([DayHandle.day, DayHandle.handle], "handles", dialect))
     )
+
+
+async def load_couriers(
+    work: Work, presentations: Iterable[Presentation]
+) -> dict[tuple[date, bytes], KnownCourier]:
+    """The couriers behind the codes of this issuer, by service day and handle."""
+    handles = {
+        handle_of(work, presentation.code)
+        for presentation in presentations
+        if presentation.code is not None and presentation.code.iss == work.settings.issuer
+    }
+    if not handles:
+        return {}
+    dialect = dialect_of(work.session)
+    rows = await work.session.execute(_couriers(dialect), listed("handles", list(handles), dialect))
     return {
         (row.day, row.handle): KnownCourier(
             CourierFacts(row.id, CourierState(row.state), row.codes_from, row.card_id),
@@ -188,9 +215,9 @@ async def load_couriers(
     }
 
 
-async def load_first_uses(work: Work, names: Iterable[CodeName]) -> dict[CodeName, FirstUse]:
-    """When and where codes were used first, by replay key."""
-    rows = await work.session.execute(
+@cache
+def _first_uses(dialect: str) -> Select[*tuple[Any, ...]]:
+    return (
         select(
             CodeUse.issuer,
             CodeUse.kid,
@@ -203,8 +230,14 @@ async def load_first_uses(work: Work, names: Iterable[CodeName]) -> dict[CodeNam
         )
         .join(Gate, Gate.id == CodeUse.gate_id)
         .join(Compound, Compound.id == Gate.compound_id)
-        .where(tuple_(CodeUse.issuer, CodeUse.kid, CodeUse.subject, CodeUse.jti).in_(list(names)))
+        .where(is_listed([CodeUse.issuer, CodeUse.kid, CodeUse.subject, CodeUse.jti], "names", dialect))
     )
+
+
+async def load_first_uses(work: Work, names: Iterable[CodeName]) -> dict[CodeName, FirstUse]:
+    """When and where codes were used first, by replay key."""
+    dialect = dialect_of(work.session)
+    rows = await work.session.execute(_first_uses(dialect), listed("names", list(names), dialect))
     return {
         (row.issuer, row.kid, row.subject, row.jti): FirstUse(
             row.used_at, row.id, row.gate_name, row.compound_name

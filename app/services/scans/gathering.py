@@ -63,14 +63,17 @@ class Gathering:
 
     def _start(self) -> None:
         if self._waiting and len(self._running) < AT_ONCE[self._database.dialect]:
-            task = asyncio.create_task(self._run())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running.add(asyncio.create_task(self._run()))
 
     async def _run(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:LARGEST_LIST], self._waiting[LARGEST_LIST:]
             await self._answer(batch)
+        # In the same step as the last look at what waits: a scan that came between the two would find
+        # this task counted as running, and wait for the next scan.
+        task = asyncio.current_task()
+        if task is not None:
+            self._running.discard(task)
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
         try:

@@ -135,9 +135,7 @@ async def photo_at_gate(work: Work, *, enrolment_id: UUID, scan_id: UUID) -> byt
     raise NotFound
 
 
-def _entries(
-    cursor: str | None, limit: int
-) -> Select[UUID, datetime, str, UUID, str, str, str, str, str]:
+def _entries(cursor: str | None, limit: int) -> Select[UUID, datetime, str, UUID, str, str, str, str, str]:
     query = (
         select(
             Scan.id,

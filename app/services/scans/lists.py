@@ -1,0 +1,94 @@
+"""Statements over lists of any length: the same text for one row as for three hundred.
+
+PostgreSQL gets each column of a list as one array, so that a statement is prepared once; written out
+row by row it would be parsed and planned anew for every length. SQLite, which parses in microseconds
+and has no arrays, gets the rows written out.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Row,
+    Table,
+    any_,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Base
+
+
+def dialect_of(session: AsyncSession) -> str:
+    """`postgresql` or `sqlite`."""
+    return session.get_bind().dialect.name
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model, for statements that make no objects."""
+    return cast("Table", model.__table__)
+
+
+def is_listed(columns: Sequence[Any], name: str, dialect: str) -> ColumnElement[bool]:
+    """The condition that `columns` together are one of the rows given as `listed(name, ...)`."""
+    if dialect != "postgresql":
+        return (columns[0] if len(columns) == 1 else tuple_(*columns)).in_(bindparam(name, expanding=True))
+    arrays = [bindparam(f"{name}_{number}", type_=ARRAY(each.type)) for number, each in enumerate(columns)]
+    if len(columns) == 1:
+        matches: ColumnElement[bool] = columns[0] == any_(arrays[0])
+        return matches
+    named = [column(f"c{number}", each.type) for number, each in enumerate(columns)]
+    rows = func.unnest(*arrays).table_valued(*named).render_derived()
+    return tuple_(*columns).in_(select(*rows.c))
+
+
+def listed(name: str, rows: Sequence[tuple[Any, ...]], dialect: str) -> dict[str, Any]:
+    """The parameters of `is_listed`: `rows`, each a tuple of as many values as there are columns."""
+    if dialect == "postgresql":
+        return {f"{name}_{number}": list(values) for number, values in enumerate(zip(*rows, strict=True))}
+    return {name: [row[0] for row in rows] if rows and len(rows[0]) == 1 else list(rows)}
+
+
+async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts `rows`, all of the same columns, in one statement."""
+    dialect = dialect_of(session)
+    statement = _insertion(table, tuple(rows[0]), dialect, fresh_only=False)
+    await session.execute(statement, _parameters(rows, dialect))
+
+
+async def insert_fresh(
+    session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Inserts those of `rows` whose primary key is free; the primary keys of these, in any order."""
+    dialect = dialect_of(session)
+    statement = _insertion(table, tuple(rows[0]), dialect, fresh_only=True)
+    return (await session.execute(statement, _parameters(rows, dialect))).all()
+
+
+@cache
+def _insertion(table: Table, names: tuple[str, ...], dialect: str, *, fresh_only: bool) -> Insert:
+    if dialect == "postgresql":
+        arrays = [bindparam(name, type_=ARRAY(table.c[name].type)) for name in names]
+        columns = [column(name, table.c[name].type) for name in names]
+        rows = func.unnest(*arrays).table_valued(*columns).render_derived()
+        statement = postgresql.insert(table).from_select(names, select(*rows.c), include_defaults=False)
+        return statement.on_conflict_do_nothing().returning(*table.primary_key) if fresh_only else statement
+    if fresh_only:
+        return sqlite.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return insert(table)
+
+
+def _parameters(rows: Sequence[Mapping[str, Any]], dialect: str) -> Any:
+    if dialect == "postgresql":
+        return {name: [row[name] for row in rows] for name in rows[0]}
+    return rows

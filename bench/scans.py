@@ -1,0 +1,66 @@
+"""Scans stored per second, beside the same application's route that does everything but the database.
+
+Run as `python -m bench.scans [sqlite|postgresql] [ROUNDS]`; prints JSON. The load generator runs on
+the same cores as the server, so the ratio of the two routes is what binds.
+"""
+
+import json
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import load
+from bench.deployments import Ground, Server, deployment, server
+from tests.databases import postgres_server
+
+WORKERS = {"sqlite": 1, "postgresql": 2}
+REQUESTS = 4000
+"""Of one run: a few seconds."""
+
+
+def measure(kind: str, rounds: int) -> dict[str, Any]:
+    """Medians over `rounds`, in each of which both routes are measured one after the other."""
+    with tempfile.TemporaryDirectory(prefix="hxbench") as name:
+        folder = Path(name)
+        if kind == "sqlite":
+            return _measure(folder, f"sqlite+aiosqlite:///{folder / 'bench.db'}", kind, rounds)
+        with postgres_server() as url:
+            return _measure(folder, url, kind, rounds)
+
+
+def _measure(folder: Path, url: str, kind: str, rounds: int) -> dict[str, Any]:
+    with deployment(folder, url) as (environment, ground), server(environment, workers=WORKERS[kind]) as running:
+        load.run(running.port, ground.scans(1000))
+        load.run(running.port, ground.examinations(1000))
+        results = [_round(running, ground) for _ in range(rounds)]
+        return {
+            "database": kind,
+            "workers": WORKERS[kind],
+            "connections": len(ground.gates),
+            "python": f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})",
+            **{name: median(result[name] for result in results) for name in results[0]},
+            "started_within_seconds": round(running.started_within, 2),
+            "resident_megabytes_of_a_worker": round(running.memory() / 2**20),
+        }
+
+
+def _round(running: Server, ground: Ground) -> dict[str, float]:
+    bare = load.run(running.port, ground.examinations(REQUESTS))
+    scans = load.run(running.port, ground.scans(REQUESTS))
+    if set(bare.statuses) | set(scans.statuses) != {200}:
+        raise RuntimeError(f"not all were answered: {bare.statuses} {scans.statuses}")
+    return {
+        "scans_per_second": round(scans.per_second),
+        "without_database_per_second": round(bare.per_second),
+        "share": round(scans.per_second / bare.per_second, 3),
+        "p50_milliseconds": round(scans.quantile(0.5), 1),
+        "p99_milliseconds": round(scans.quantile(0.99), 1),
+    }
+
+
+if __name__ == "__main__":
+    kinds = [sys.argv[1]] if len(sys.argv) > 1 else ["postgresql", "sqlite"]
+    print(json.dumps([measure(kind, int(sys.argv[2]) if len(sys.argv) > 2 else 5) for kind in kinds], indent=1))  # noqa: PLR2004
