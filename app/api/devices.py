@@ -25,6 +25,7 @@ from app.api.schemas.paging import Cursor, Limit
 from app.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
 from app.pagination import PAGE_SIZE, read_cursor
 from app.services.accounts.errors import InvitationUnusable
+from app.services.accounts.rules import TAKES_SHIFTS
 from app.services.compounds.errors import CompoundClosed, GateClosed
 from app.services.compounds.register import KEEPS_GATES
 from app.services.devices import enrolment, queries, shifts
@@ -36,8 +37,8 @@ router = APIRouter(prefix="/v1", tags=["devices"], route_class=JsonRoute)
 
 KeeperWork = Annotated[Work, writing(*KEEPS_GATES)]
 KeeperReadWork = Annotated[Work, reading(*KEEPS_GATES)]
-GuardWork = Annotated[Work, writing(*shifts.TAKES_SHIFTS)]
-GuardReadWork = Annotated[Work, reading(*shifts.TAKES_SHIFTS)]
+GuardWork = Annotated[Work, writing(*TAKES_SHIFTS)]
+GuardReadWork = Annotated[Work, reading(*TAKES_SHIFTS)]
 Watch = Annotated[WatchFailures, Depends(watching(CLIENT_FAILURES))]
 
 

@@ -1,11 +1,12 @@
 """Gives and takes roles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import String, and_, cast, func, or_, select
+from sqlalchemy import String, and_, cast, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ColumnElement
 
@@ -13,11 +14,12 @@ from app.errors import Forbidden, NotFound
 from app.ids import new_id
 from app.models.accounts import Account, AccountKind, Grant, Role, ScopeKind
 from app.models.areas import Area
-from app.models.compounds import Compound
+from app.models.compounds import Compound, Gate
+from app.models.devices import Enrolment, Shift
 from app.models.employers import Employer
 from app.services import audit
 from app.services.accounts.errors import OwnGrant, RolesIncompatible, ScopeUnfit
-from app.services.accounts.rules import GIVER, INVITED, SCOPES
+from app.services.accounts.rules import GIVER, INVITED, SCOPES, TAKES_SHIFTS
 from app.work import Actor, Place, Scope, Work
 
 
@@ -106,12 +108,13 @@ async def give_role(work: Work, *, account_id: UUID, role: Role, scope: Scope) -
 async def revoke_grant(work: Work, *, grant_id: UUID) -> None:
     """Takes a role away from now on; the holder's next request is without it.
 
-    Whoever may give the role there may take it, and a security administrator any. Raises NotFound
-    for a grant that is absent, revoked or beyond the caller's reach.
+    Who may stand at the gates of a compound no more is off shift there at once. Whoever may give the
+    role there may take it, and a security administrator any. Raises NotFound for a grant that is
+    absent, revoked or beyond the caller's reach.
     """
-    grant = await work.session.scalar(
-        select(Grant).where(Grant.id == grant_id, Grant.revoked_at.is_(None)).with_for_update()
-    )
+    holder = select(Grant.account_id).where(Grant.id == grant_id).scalar_subquery()
+    held = await _lock_grants(work, Grant.account_id == holder)
+    grant = next((grant for grant in held if grant.id == grant_id), None)
     if grant is None:
         raise NotFound
     scope = Scope(ScopeKind(grant.scope_kind), grant.scope_id)
@@ -120,6 +123,38 @@ async def revoke_grant(work: Work, *, grant_id: UUID) -> None:
     grant.revoked_at = work.now
     _record(work, "accounts.role_revoked", grant)
     await work.session.flush()
+    left = [(Role(other.role), other.scope_id) for other in held if other is not grant]
+    if scope.kind is ScopeKind.compound and not any((role, scope.id) in left for role in TAKES_SHIFTS):
+        await end_shifts(
+            work, account_id=grant.account_id, compound_id=_read_id(scope.id), cause="role revoked"
+        )
+
+
+async def keeps_role(work: Work, *roles: Role, compound_id: UUID) -> bool:
+    """Whether the caller still holds one of `roles` in a compound, and will until this is committed.
+
+    The grants that came with the request may have been revoked since they were read.
+    """
+    held = await _lock_grants(
+        work,
+        Grant.account_id == work.actor.account_id,
+        Grant.role.in_([role.value for role in roles]),
+        Grant.scope_kind == ScopeKind.compound.value,
+        Grant.scope_id == str(compound_id),
+    )
+    return bool(held)
+
+
+async def end_shifts(work: Work, *, account_id: UUID, cause: str, compound_id: UUID | None = None) -> None:
+    """Ends the open shifts of an account, at the gates of one compound or everywhere."""
+    going_on = update(Shift).where(Shift.account_id == account_id, Shift.ended_at.is_(None))
+    if compound_id is not None:
+        there = select(Enrolment.id).join(Gate).where(Gate.compound_id == compound_id)
+        going_on = going_on.where(Shift.enrolment_id.in_(there))
+    for shift_id in await work.session.scalars(going_on.values(ended_at=work.now).returning(Shift.id)):
+        audit.record(
+            work, "shifts.ended", subject_kind="shift", subject_id=shift_id, details={"cause": cause}
+        )
 
 
 async def reachable_grants(work: Work, *, before: UUID | None, limit: int) -> list[GivenRole]:
@@ -153,6 +188,14 @@ async def require_giver(work: Work, actor: Actor, *, role: Role, scope: Scope) -
     place = await _place_of(work, scope)
     if place is None or not actor.may(GIVER[role], at=place):
         raise NotFound
+
+
+async def _lock_grants(work: Work, *conditions: ColumnElement[bool]) -> Sequence[Grant]:
+    """The live grants that fulfil `conditions`, locked in one order everywhere."""
+    found = await work.session.scalars(
+        select(Grant).where(Grant.revoked_at.is_(None), *conditions).order_by(Grant.id).with_for_update()
+    )
+    return found.all()
 
 
 async def _place_of(work: Work, scope: Scope) -> Place | None:

@@ -86,6 +86,9 @@ SCOPES: dict[Role, frozenset[ScopeKind]] = {
 }
 """Within which kinds of scope each role is held."""
 
+TAKES_SHIFTS = (Role.guard, Role.property_manager)
+"""Who may stand at a gate: a property manager stands in where no guard is there."""
+
 INVITED = frozenset(role for role, giver in GIVER.items() if giver is not Role.security_admin)
 """Roles that are given by invitation; the others are granted to staff accounts."""
 

@@ -22,7 +22,7 @@ from app.services.accounts.errors import (
     SetupRefused,
     SignInRefused,
 )
-from app.services.accounts.grants import grant_to_staff
+from app.services.accounts.grants import end_shifts, grant_to_staff
 from app.services.accounts.passwords import hashes
 from app.services.accounts.rules import fits_password, normal_login
 from app.services.accounts.sign_ins import end_all_sign_ins
@@ -138,12 +138,13 @@ async def reset_staff(work: Work, *, account_id: UUID, reason: str) -> str:
 
 
 async def end_staff(work: Work, *, account_id: UUID, reason: str) -> None:
-    """Ends a staff account and its sign-ins for good. Raises Forbidden and NotFound."""
+    """Ends a staff account, its sign-ins and its shifts for good. Raises Forbidden and NotFound."""
     account = await _require_staff(work, account_id)
     account.ended_at = work.now
     account.setup_digest = account.setup_expires_at = None
     audit.record(work, "accounts.staff_ended", subject_kind="account", subject_id=account_id, reason=reason)
     await end_all_sign_ins(work, account_id=account_id, reason="account ended")
+    await end_shifts(work, account_id=account_id, cause="account ended")
     await work.session.flush()
 
 

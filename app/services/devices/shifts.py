@@ -8,19 +8,17 @@ from sqlalchemy import select
 
 from app.errors import NotFound, Unauthenticated
 from app.ids import new_id
-from app.models.accounts import Role
 from app.models.areas import Area
 from app.models.compounds import Compound, Gate
 from app.models.devices import Device, Enrolment, Shift
 from app.services import audit
 from app.services.accounts.actors import AccessTokens, load_actor
+from app.services.accounts.grants import keeps_role
+from app.services.accounts.rules import TAKES_SHIFTS
 from app.services.compounds.errors import CompoundClosed, GateClosed
 from app.services.devices.errors import DeviceNotProven, EnrolmentClosed
 from app.services.devices.rules import LONGEST_SHIFT, shift_end
 from app.work import Place, Work
-
-TAKES_SHIFTS = (Role.guard, Role.property_manager)
-"""A property manager stands in where no guard is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,8 @@ async def start_shift(
         raise CompoundClosed
     if gate.closed_at is not None:
         raise GateClosed
+    if not await keeps_role(work, *TAKES_SHIFTS, compound_id=compound.id):
+        raise NotFound
     own = await end_open_shifts(
         work, enrolment_id=enrolment_id, cause="relieved", but_sign_in=work.actor.sign_in_id
     )
