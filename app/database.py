@@ -99,9 +99,8 @@ class Database:
         Raises Unavailable where the database is away; what was not committed is gone.
         """
         try:
-            async with self._open(write=write) as session:
-                async with session.begin():
-                    yield session
+            async with self._open(write=write) as session, session.begin():
+                yield session
         except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if is_away(error):
                 raise Unavailable(retry_after=RETRY_SECONDS) from error

@@ -91,4 +91,6 @@ class Unavailable(Problem):
     status = 503
     code = "unavailable"
     title = Text("服务暂不可用", "Service unavailable")
-    message = Text("服务暂时不可用，请稍后再试。", "The service is unavailable for the moment. Please try again.")
+    message = Text(
+        "服务暂时不可用，请稍后再试。", "The service is unavailable for the moment. Please try again."
+    )

@@ -54,7 +54,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         app,
         settings=WallSettings(
             body_limit=settings.body_limit,
-            larger_bodies={path: settings.upload_limit for path in UPLOADS},
+            larger_bodies=dict.fromkeys(UPLOADS, settings.upload_limit),
             concurrency=settings.concurrency,
             trusted_proxies=settings.trusted_proxies,
             allowed_origins=settings.allowed_origins,

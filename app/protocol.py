@@ -42,7 +42,7 @@ class ServerConfig(uvicorn.Config):
         self.connections = connections
 
 
-def server_config(  # noqa: PLR0913 # each is a setting of the server
+def server_config(  # each is a setting of the server
     app: Any,
     *,
     host: str = "127.0.0.1",

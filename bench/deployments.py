@@ -53,7 +53,9 @@ class Gate:
 class Ground:
     """What a load is made from: gates with guards on shift, couriers with handles, the key that signs."""
 
-    def __init__(self, gates: Sequence[Gate], handles: Sequence[bytes], key: SigningKey, deployment: Deployment) -> None:
+    def __init__(
+        self, gates: Sequence[Gate], handles: Sequence[bytes], key: SigningKey, deployment: Deployment
+    ) -> None:
         self.gates = gates
         self._handles = handles
         self._key = key

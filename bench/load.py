@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import uvloop
-
+from typing_extensions import override
 
 PATIENCE = 60
 """Seconds that a run may take; one that takes longer has hung."""
@@ -37,7 +37,9 @@ class Load:
 class _Client(asyncio.Protocol):
     """One connection that sends its requests one after the other."""
 
-    def __init__(self, requests: Sequence[bytes], done: asyncio.Future[None], starts: Sequence[float]) -> None:
+    def __init__(
+        self, requests: Sequence[bytes], done: asyncio.Future[None], starts: Sequence[float]
+    ) -> None:
         self._requests = iter(requests)
         self._starts = iter(starts)
         self._done = done
@@ -46,10 +48,12 @@ class _Client(asyncio.Protocol):
         self.latencies: list[float] = []
         self.statuses: dict[int, int] = {}
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         self._next()
 
+    @override
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, gap, body = self._buffer.partition(b"\r\n\r\n")
@@ -64,6 +68,7 @@ class _Client(asyncio.Protocol):
         self._buffer = b""
         self._next()
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._done.done():
             self._done.set_exception(exc or ConnectionError("the server closed the connection"))
@@ -101,7 +106,9 @@ async def _run(port: int, requests: Sequence[Sequence[bytes]], rate: float | Non
     for number, mine in enumerate(requests):
         done: asyncio.Future[None] = loop.create_future()
         starts = (
-            [begun + 0.2 + (number + turn * len(requests)) / rate for turn in range(len(mine))] if rate else []
+            [begun + 0.2 + (number + turn * len(requests)) / rate for turn in range(len(mine))]
+            if rate
+            else []
         )
         client = _Client(mine, done, starts)
         clients.append(client)

@@ -32,7 +32,10 @@ def measure(kind: str, rounds: int) -> dict[str, Any]:
 
 
 def _measure(folder: Path, url: str, kind: str, rounds: int) -> dict[str, Any]:
-    with deployment(folder, url) as (environment, ground), server(environment, workers=WORKERS[kind]) as running:
+    with (
+        deployment(folder, url) as (environment, ground),
+        server(environment, workers=WORKERS[kind]) as running,
+    ):
         load.run(running.port, ground.scans(1000))
         load.run(running.port, ground.examinations(1000))
         results = [_round(running, ground) for _ in range(rounds)]
@@ -63,4 +66,5 @@ def _round(running: Server, ground: Ground) -> dict[str, float]:
 
 if __name__ == "__main__":
     kinds = [sys.argv[1]] if len(sys.argv) > 1 else ["postgresql", "sqlite"]
-    print(json.dumps([measure(kind, int(sys.argv[2]) if len(sys.argv) > 2 else 5) for kind in kinds], indent=1))  # noqa: PLR2004
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5  # noqa: PLR2004 - the second argument
+    print(json.dumps([measure(kind, rounds) for kind in kinds], indent=1))

@@ -57,7 +57,9 @@ async def database_url(
 
 
 @pytest.fixture
-async def own_database(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> AsyncIterator[Database]:
+async def own_database(
+    request: pytest.FixtureRequest, database_kind: str, tmp_path: Path
+) -> AsyncIterator[Database]:
     """A migrated database that belongs to this test alone, for races and for what must really commit."""
     server = request.getfixturevalue("postgres") if database_kind == "postgresql" else None
     async with migrated_database(database_kind, tmp_path, server) as url:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -68,7 +68,7 @@ async def migrated_database(kind: str, folder: Path, server: str | None) -> Asyn
 
 
 @asynccontextmanager
-async def _administering(server: str) -> AsyncIterator[object]:
+async def _administering(server: str) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
     engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
 
     async def run(statement: str) -> None:

@@ -16,7 +16,9 @@ from app.services.accounts.actors import load_actor
 from app.services.tokens import AccessClaims
 from app.work import Actor, Work, begin_work
 
-bearer = HTTPBearer(auto_error=False, description="The access token of a sign-in.", scheme_name="access_token")
+bearer = HTTPBearer(
+    auto_error=False, description="The access token of a sign-in.", scheme_name="access_token"
+)
 
 
 async def current_runtime(request: Request) -> Runtime:
@@ -64,12 +66,12 @@ class WorkAs:
 
 
 def reading(*roles: Role) -> object:
-    """`Annotated[Work, reading(Role.x)]`: a transaction that only reads."""
+    """Opens a transaction that only reads, for a caller with one of `roles` or, without any, signed in."""
     return Depends(WorkAs(*roles, write=False), scope="function")
 
 
 def writing(*roles: Role) -> object:
-    """`Annotated[Work, writing(Role.x)]`: a transaction that may write."""
+    """Opens a transaction that may write, for a caller with one of `roles` or, without any, signed in."""
     return Depends(WorkAs(*roles, write=True), scope="function")
 
 
@@ -101,7 +103,9 @@ OpenAnonymousWork = Annotated[OpenWork, Depends(anonymous_work)]
 """`async with open_work() as work:` after the outside world has answered; nobody is signed in."""
 
 
-async def signed_work(runtime: CurrentRuntime, claims: CurrentClaims) -> Callable[..., AbstractAsyncContextManager[Work]]:
+async def signed_work(
+    runtime: CurrentRuntime, claims: CurrentClaims
+) -> Callable[..., AbstractAsyncContextManager[Work]]:
     """For signed-in routes that must ask another server between two transactions."""
 
     @asynccontextmanager

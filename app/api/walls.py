@@ -195,7 +195,7 @@ class OuterWall:
         )
 
 
-class BrokenAnswer(Exception):  # noqa: N818 # names what happened
+class BrokenAnswer(Exception):  # names what happened
     """An answer failed after its beginning had been sent; makes the server close the connection."""
 
 

@@ -12,7 +12,8 @@ from app.models.base import Base, Document, Id, Instant
 
 class SigningKey(Base):
     """One key of one issuer. It is published from `published_at`, signs from `active_from` to `retires_at`,
-    and stays in the key set until its last code has expired, unless it was withdrawn."""
+    and stays in the key set until its last code has expired, unless it was withdrawn.
+    """
 
     __tablename__ = "signing_keys"
     __table_args__ = (UniqueConstraint("issuer", "kid"),)

@@ -20,7 +20,12 @@ def tell(work: Work, account_id: UUID, kind: NoticeKind, details: dict[str, Any]
 
 async def own_notices(work: Work, *, before: UUID | None, limit: int) -> list[Notice]:
     """The notices of the signed-in account, newest first, at most `limit`, older than `before`."""
-    query = select(Notice).where(Notice.account_id == work.actor.account_id).order_by(Notice.id.desc()).limit(limit)
+    query = (
+        select(Notice)
+        .where(Notice.account_id == work.actor.account_id)
+        .order_by(Notice.id.desc())
+        .limit(limit)
+    )
     if before is not None:
         query = query.where(Notice.id < before)
     return list(await work.session.scalars(query))

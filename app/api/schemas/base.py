@@ -37,7 +37,7 @@ LARGEST = 2**53 - 1
 2.2). Both databases hold 2**63 - 1, but OpenAPI tools carry bounds as doubles."""
 
 
-class Unfit(ValueError):  # noqa: N818 # refusals are named for what is wrong
+class Unfit(ValueError):  # refusals are named for what is wrong
     """A value that a field cannot take, with a stable code and a sentence for people.
 
     Validators of our own raise it; the problem document shows code and sentence, never the value.

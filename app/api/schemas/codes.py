@@ -21,7 +21,7 @@ CodeText = Annotated[
         examples=[CODE],
     ),
 ]
-"""Longer than any code, so that a text that is none is stored as an unreadable scan, not refused as a request."""
+"""Longer than any code, so that a text that is none is stored as an unreadable scan and not refused."""
 
 
 class CodesAsked(Request):

@@ -302,9 +302,7 @@ def handle(day_key: bytes, courier_id: UUID) -> bytes:
     return hmac.digest(day_key, courier_id.bytes, "sha256")[:HANDLE_BYTES]
 
 
-def jti(  # noqa: PLR0913 - the fields that the format says it covers
-    jti_key: bytes, *, iss: str, kid: str, sub: bytes, iat: int, ttl: int
-) -> bytes:
+def jti(jti_key: bytes, *, iss: str, kid: str, sub: bytes, iat: int, ttl: int) -> bytes:
     """The 6 bytes by which the issuer's server knows its own codes: HMAC over bytes 1 to 16 of the code."""
     return hmac.digest(jti_key, _identified(iss, kid, sub, iat, ttl), "sha256")[:JTI_BYTES]
 
@@ -320,9 +318,7 @@ def is_ours(code: Code, jti_key: bytes) -> bool:
     return hmac.compare_digest(code.jti, expected)
 
 
-def sign_code(  # noqa: PLR0913 - the fields that the minter decides, and two keys
-    *, iss: str, sub: bytes, iat: int, ttl: int, jti_key: bytes, key: SigningKey
-) -> Code:
+def sign_code(*, iss: str, sub: bytes, iat: int, ttl: int, jti_key: bytes, key: SigningKey) -> Code:
     """A fresh code under `key`; `ttl` counts units of 5 s.
 
     Raises:

@@ -26,7 +26,7 @@ class StoredScan:
     language: str
     issued_at: datetime | None
     code_name: bytes
-    """What makes it the same code however it is spelled: the replay key, or the digest of a text that is none."""
+    """What makes it the same code however it is spelled: the replay key, or a digest of what is no code."""
     card: CardFace | None
 
 

@@ -38,10 +38,14 @@ async def _make(session: AsyncSession, name: str, start: datetime, end: datetime
         raise ValueError(name)
     bounds = f"'{start.isoformat()}'", f"'{end.isoformat()}'"
     stray = f"recorded_at >= {bounds[0]} AND recorded_at < {bounds[1]}"
+    # Names and bounds are made above from numbers alone.
+    move = (
+        f"WITH moved AS (DELETE FROM scans_other WHERE {stray} RETURNING *)"  # noqa: S608
+        f" INSERT INTO {name} SELECT * FROM moved"
+    )
     for statement in (
         f"CREATE TABLE {name} (LIKE scans INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
-        # Names and bounds are made above from numbers alone.
-        f"WITH moved AS (DELETE FROM scans_other WHERE {stray} RETURNING *) INSERT INTO {name} SELECT * FROM moved",  # noqa: S608
+        move,
         f"ALTER TABLE scans ATTACH PARTITION {name} FOR VALUES FROM ({bounds[0]}) TO ({bounds[1]})",
     ):
         await session.execute(text(statement))

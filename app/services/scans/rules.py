@@ -76,7 +76,9 @@ class Decision:
     uses_code: bool = False
 
 
-def decide(presentation: Presentation, facts: CodeFacts, now: datetime) -> Decision:
+def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the order that counts
+    presentation: Presentation, facts: CodeFacts, now: datetime
+) -> Decision:
     """The verdict on a scan by everything but the code's earlier use, at the server's time `now`.
 
     The order matters: what casts doubt on the code comes before what it says, and nothing about a

@@ -47,7 +47,7 @@ class WeChatClient:
     database transaction must not wait for WeChat.
     """
 
-    def __init__(  # noqa: PLR0913 - what a deployment sets, and what it lends
+    def __init__(
         self,
         base_url: str,
         appid: str,
