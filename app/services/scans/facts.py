@@ -20,7 +20,7 @@ from app.services.codes.format import Code
 from app.services.couriers.cards import CardFace, open_card
 from app.services.devices.rules import shift_end
 from app.services.scans.answers import StoredScan
-from app.services.scans.lists import dialect_of, is_listed, listed
+from app.services.scans.lists import dialect_of, fetch, is_listed, listed
 from app.services.scans.presentation import Presentation
 from app.services.scans.rules import CourierFacts, FirstUse, Reason
 from app.work import Work
@@ -94,7 +94,8 @@ def _posts(dialect: str) -> Select[*tuple[Any, ...]]:
 async def load_posts(work: Work, enrolments: Iterable[UUID]) -> dict[UUID, PostFacts]:
     """Gate, shift and guard of each enrolment, by enrolment."""
     dialect = dialect_of(work.session)
-    rows = await work.session.execute(
+    rows = await fetch(
+        work.session,
         _posts(dialect),
         listed("enrolments", [(enrolment,) for enrolment in set(enrolments)], dialect),
     )
@@ -203,7 +204,7 @@ async def load_couriers(
     if not handles:
         return {}
     dialect = dialect_of(work.session)
-    rows = await work.session.execute(_couriers(dialect), listed("handles", list(handles), dialect))
+    rows = await fetch(work.session, _couriers(dialect), listed("handles", list(handles), dialect))
     return {
         (row.day, row.handle): KnownCourier(
             CourierFacts(row.id, CourierState(row.state), row.codes_from, row.card_id),
@@ -237,7 +238,7 @@ def _first_uses(dialect: str) -> Select[*tuple[Any, ...]]:
 async def load_first_uses(work: Work, names: Iterable[CodeName]) -> dict[CodeName, FirstUse]:
     """When and where codes were used first, by replay key."""
     dialect = dialect_of(work.session)
-    rows = await work.session.execute(_first_uses(dialect), listed("names", list(names), dialect))
+    rows = await fetch(work.session, _first_uses(dialect), listed("names", list(names), dialect))
     return {
         (row.issuer, row.kid, row.subject, row.jti): FirstUse(
             row.used_at, row.id, row.gate_name, row.compound_name

@@ -17,8 +17,6 @@ LARGEST_LIST = 256
 """Scans of one transaction: enough to share a commit among, small enough to stay within milliseconds."""
 MOST_WAITING = 4096
 """Scans that may wait. At the slowest measured rate these are stored within the patience of a guard."""
-AT_ONCE = {"sqlite": 1, "postgresql": 2}
-"""Transactions under way. SQLite has one writer; on PostgreSQL one decides while another commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,8 @@ class _Waiting:
 class Gathering:
     """Takes scans one by one and has them admitted in lists. One a process, started at first use.
 
-    It adds no delay: a list is whatever arrived while the one before it was stored.
+    It adds no delay: a list is whatever arrived while the one before it was stored. One list is under
+    way at a time: with two the lists are half as long, and each costs nearly as much.
     """
 
     def __init__(self, database: Database, deployment: Deployment, clock: Clock) -> None:
@@ -38,7 +37,7 @@ class Gathering:
         self._deployment = deployment
         self._clock = clock
         self._waiting: list[_Waiting] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: asyncio.Task[None] | None = None
 
     async def admit(self, presentation: Presentation) -> Answer:
         """The answer to one scan, given after the commit that stored it.
@@ -58,22 +57,20 @@ class Gathering:
 
     async def close(self) -> None:
         """Waits until everything that was taken is stored."""
-        while self._running:
-            await asyncio.wait(self._running)
+        while self._running is not None:
+            await asyncio.wait([self._running])
 
     def _start(self) -> None:
-        if self._waiting and len(self._running) < AT_ONCE[self._database.dialect]:
-            self._running.add(asyncio.create_task(self._run()))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:LARGEST_LIST], self._waiting[LARGEST_LIST:]
             await self._answer(batch)
-        # In the same step as the last look at what waits: a scan that came between the two would find
-        # this task counted as running, and wait for the next scan.
-        task = asyncio.current_task()
-        if task is not None:
-            self._running.discard(task)
+        # In the same step as the last look at what waits: a scan that came between the two would take
+        # this task for running, and wait for the next scan.
+        self._running = None
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Executable,
     Insert,
     Row,
     Table,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from app.models import Base
 
@@ -59,11 +61,23 @@ def listed(name: str, rows: Sequence[tuple[Any, ...]], dialect: str) -> dict[str
     return {name: [row[0] for row in rows] if rows and len(rows[0]) == 1 else list(rows)}
 
 
+async def fetch(
+    session: AsyncSession, statement: Executable, parameters: Any = None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """All rows of a statement over columns, past the ORM, which would add half again to its cost."""
+    return await session.run_sync(_fetch, statement, parameters)
+
+
+def _fetch(session: Session, statement: Executable, parameters: Any) -> Sequence[Row[*tuple[Any, ...]]]:
+    result = session.connection().execute(statement, parameters)
+    return result.all() if result.returns_rows else ()
+
+
 async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Inserts `rows`, all of the same columns, in one statement."""
     dialect = dialect_of(session)
     statement = _insertion(table, tuple(rows[0]), dialect, fresh_only=False)
-    await session.execute(statement, _parameters(rows, dialect))
+    await fetch(session, statement, _parameters(rows, dialect))
 
 
 async def insert_fresh(
@@ -72,7 +86,7 @@ async def insert_fresh(
     """Inserts those of `rows` whose primary key is free; the primary keys of these, in any order."""
     dialect = dialect_of(session)
     statement = _insertion(table, tuple(rows[0]), dialect, fresh_only=True)
-    return (await session.execute(statement, _parameters(rows, dialect))).all()
+    return await fetch(session, statement, _parameters(rows, dialect))
 
 
 @cache
