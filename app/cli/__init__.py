@@ -3,7 +3,6 @@
 import sys
 from importlib import import_module
 from importlib.metadata import version as version_of
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -40,13 +39,12 @@ class _Commands(typer.core.TyperGroup):
 
     @override
     def list_commands(self, ctx: Any) -> list[str]:
-        there = [name for name, module in COMMANDS.items() if find_spec(module)]
-        return [*there, *super().list_commands(ctx)]
+        return [*COMMANDS, *super().list_commands(ctx)]
 
     @override
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         module = COMMANDS.get(cmd_name)
-        if module is None or find_spec(module) is None:
+        if module is None:
             return super().get_command(ctx, cmd_name)
         command = typer.main.get_command(import_module(module).app)
         command.name = cmd_name
