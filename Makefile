@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 PIP := -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test whole lint fix bench openapi openapi-check migration lock install start clean
+.PHONY: help demo dev test whole long lint fix bench openapi openapi-check migration lock install start clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: $(READY) ## Run the tests on SQLite and PostgreSQL; HUIXIN_TEST_DATA=folde
 
 whole: $(READY) ## Run the tests that take minutes: whole days of real movements
 	$(BIN)/python -m pytest -m whole $(ARGS)
+
+long: $(READY) ## Run the long forms: every mutation, every awkward value, every role
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: $(READY) ## Check form, types and directions
 	$(BIN)/ruff check .

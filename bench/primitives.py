@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import hmac as hmac_primitive
@@ -96,19 +97,20 @@ def rates(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list
     return found
 
 
-if __name__ == "__main__":
-    ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 25
-    by_round = rates(measured(), ROUNDS)
+def report(rounds: int) -> dict[str, Any]:
+    """Medians over `rounds`, and each beside its primitive."""
+    by_round = rates(measured(), rounds)
     shares = {
         name: median(own / bare for own, bare in zip(by_round[name], by_round[baseline], strict=True))
         for name, baseline in BASELINES.items()
     }
-    report = {
-        "command": "python -m bench.primitives",
-        "python": f"{sys.implementation.name} {sys.version.split()[0]} at {sys.executable}",
-        "rounds": ROUNDS,
+    return {
+        "rounds": rounds,
         "per_second": {name: round(median(figures)) for name, figures in by_round.items()},
         "share_of_primitive": {name: round(share, 3) for name, share in shares.items()},
     }
-    json.dump(report, sys.stdout, indent=2)
+
+
+if __name__ == "__main__":
+    json.dump(report(int(sys.argv[1]) if len(sys.argv) > 1 else 25), sys.stdout, indent=2)
     sys.stdout.write("\n")

@@ -5,7 +5,6 @@ the same cores as the server, so the ratio of the two routes is what binds.
 """
 
 import json
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -43,7 +42,6 @@ def _measure(folder: Path, url: str, kind: str, rounds: int) -> dict[str, Any]:
             "database": kind,
             "workers": WORKERS[kind],
             "connections": len(ground.gates),
-            "python": f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})",
             **{name: median(result[name] for result in results) for name in results[0]},
             "started_within_seconds": round(running.started_within, 2),
             "resident_megabytes_of_a_worker": round(running.memory() / 2**20),

@@ -47,7 +47,7 @@ ENDS_CALLERS = {
 PLAIN = {"code": "500104", "form": "svg"}
 """What stands in paths besides ids."""
 
-FEW, WHOLE = "few", pytest.param("whole", marks=pytest.mark.whole)
+FEW, WHOLE = "few", pytest.param("whole", marks=pytest.mark.long)
 AMOUNT = pytest.mark.parametrize("amount", [FEW, WHOLE])
 
 

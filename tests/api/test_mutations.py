@@ -22,7 +22,7 @@ AT_ONCE = 50
 UNPROVEN = {"unreadable", "forged", "unknown_key", "unknown_issuer"}
 """Reasons that are given before anything that the code says is believed."""
 
-HOW_MANY = pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.whole)])
+HOW_MANY = pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.long)])
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def cases_of(operation: Any, examples: int) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "caller", ["anonymous", *(pytest.param(name, marks=pytest.mark.whole) for name in ("courier", "guard"))]
+    "caller", ["anonymous", *(pytest.param(name, marks=pytest.mark.long) for name in ("courier", "guard"))]
 )
 async def test_answers_are_as_described(client: httpx.AsyncClient, runtime: Runtime, caller: str) -> None:
     headers = {
