@@ -1,9 +1,11 @@
 """Scans through the API: the verdict, its storage, its repetition, and what follows it."""
 
+import io
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from PIL import Image
 from sqlalchemy import func, select
 
 from app.models.couriers import Courier, CourierState
@@ -346,6 +348,34 @@ async def test_another_guards_scan_is_as_absent_as_none(
             await client.get(f"{path}/photo", headers=other.guard),
         ):
             assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+
+
+async def test_the_guard_who_scanned_sees_the_photo_for_a_quarter_of_an_hour(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+) -> None:
+    drawn = io.BytesIO()
+    Image.new("RGB", (300, 400), "#a06040").save(drawn, "PNG")
+    kept = await client.put(
+        "/v1/couriers/me/photo",
+        content=drawn.getvalue(),
+        headers=courier.headers | {"content-type": "image/png"},
+    )
+    assert kept.status_code == 204, kept.text
+    (code,) = await mint(client, courier)
+    answer = (await scan(client, gate, code)).json()
+    path = answer["identity"]["photo"]
+    shown = await client.get(path, headers=gate.guard)
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    assert Image.open(io.BytesIO(shown.content)).size == (300, 400)
+    other = await open_gate(runtime, name="映山里")
+    assert (await client.get(path, headers=other.guard)).status_code == 404
+    assert (await client.get(path, headers=courier.headers)).status_code == 404
+    clock.advance(minutes=15, seconds=1)
+    assert (await client.get(path, headers=gate.guard)).status_code == 404
 
 
 async def test_entries_are_paged_newest_first(
