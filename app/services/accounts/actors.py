@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import Clock
+from app.database import fetch
 from app.errors import Unauthenticated
 from app.models.accounts import Account, Grant, Role, ScopeKind, SignIn
 from app.services.accounts.rules import WIDE
@@ -18,6 +19,20 @@ IN_FORCE = and_(
     or_(Grant.role.not_in(sorted(WIDE)), Account.totp_confirmed_at.is_not(None)),
 )
 """Whether a grant counts: it is live, and not withheld for want of a second factor."""
+
+ACTOR = (
+    select(Account.kind, Grant.role, Grant.scope_kind, Grant.scope_id)
+    .select_from(SignIn)
+    .join(Account, Account.id == SignIn.account_id)
+    .outerjoin(Grant, and_(Grant.account_id == Account.id, IN_FORCE))
+    .where(
+        SignIn.id == bindparam("sign_in"),
+        SignIn.account_id == bindparam("account"),
+        SignIn.ended_at.is_(None),
+        Account.ended_at.is_(None),
+    )
+)
+"""Made once: every request of a signed-in caller asks it."""
 
 
 class AccessTokens:
@@ -48,26 +63,14 @@ async def load_actor(session: AsyncSession, claims: AccessClaims) -> Actor:
     Wide roles are withheld while the account has no confirmed second factor. Raises Unauthenticated
     where the sign-in or the account has ended since the token was issued.
     """
-    rows = (
-        await session.execute(
-            select(Account.kind, Grant.role, Grant.scope_kind, Grant.scope_id)
-            .select_from(SignIn)
-            .join(Account, Account.id == SignIn.account_id)
-            .outerjoin(Grant, and_(Grant.account_id == Account.id, IN_FORCE))
-            .where(
-                SignIn.id == UUID(claims.sid),
-                SignIn.account_id == UUID(claims.sub),
-                SignIn.ended_at.is_(None),
-                Account.ended_at.is_(None),
-            )
-        )
-    ).all()
+    account_id, sign_in_id = UUID(claims.sub), UUID(claims.sid)
+    rows = await fetch(session, ACTOR, {"sign_in": sign_in_id, "account": account_id})
     if not rows:
         raise Unauthenticated
     return Actor(
         label=rows[0].kind,
-        account_id=UUID(claims.sub),
-        sign_in_id=UUID(claims.sid),
+        account_id=account_id,
+        sign_in_id=sign_in_id,
         grants=tuple(
             (Role(row.role), Scope(ScopeKind(row.scope_kind), row.scope_id))
             for row in rows

@@ -11,6 +11,7 @@ from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import aliased
 
 from app.clock import from_epoch, service_day
+from app.database import fetch
 from app.models.accounts import Account, SignIn
 from app.models.compounds import Compound, Gate
 from app.models.couriers import Card, Courier, CourierState, DayHandle, Person
@@ -20,7 +21,7 @@ from app.services.codes.format import Code
 from app.services.couriers.cards import CardFace, open_card
 from app.services.devices.rules import shift_end
 from app.services.scans.answers import StoredScan
-from app.services.scans.lists import dialect_of, fetch, is_listed, listed
+from app.services.scans.lists import dialect_of, is_listed, listed
 from app.services.scans.presentation import Presentation
 from app.services.scans.rules import CourierFacts, FirstUse, Reason
 from app.work import Work

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
-    Executable,
     Insert,
     Row,
     Table,
@@ -26,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
+from app.database import fetch
 from app.models import Base
 
 
@@ -59,18 +58,6 @@ def listed(name: str, rows: Sequence[tuple[Any, ...]], dialect: str) -> dict[str
     if dialect == "postgresql":
         return {f"{name}_{number}": list(values) for number, values in enumerate(zip(*rows, strict=True))}
     return {name: [row[0] for row in rows] if rows and len(rows[0]) == 1 else list(rows)}
-
-
-async def fetch(
-    session: AsyncSession, statement: Executable, parameters: Any = None
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """All rows of a statement over columns, past the ORM, which would add half again to its cost."""
-    return await session.run_sync(_fetch, statement, parameters)
-
-
-def _fetch(session: Session, statement: Executable, parameters: Any) -> Sequence[Row[*tuple[Any, ...]]]:
-    result = session.connection().execute(statement, parameters)
-    return result.all() if result.returns_rows else ()
 
 
 async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
