@@ -49,7 +49,7 @@ def withdraw(
     reason: Annotated[str, typer.Option(help="Why; it is kept in the audit record.")],
     issuer: Annotated[str | None, typer.Option(help="Issuer, where the key is not ours.")] = None,
 ) -> None:
-    """Take a key that leaked out of use for good. Its codes are refused from now on."""
+    """Take a key that leaked out of use for good: its forgeries are refused, codes of ours checked."""
     asyncio.run(_withdraw(kid=kid, reason=reason, issuer=issuer))
     say(f"密钥 {kid} 已撤回。", f"Key {kid} is withdrawn.")
 

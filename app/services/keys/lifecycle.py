@@ -56,7 +56,8 @@ async def rotate_keys(work: Work, *, at_once: bool = False) -> SigningKey:
 async def withdraw_key(work: Work, *, kid: str, reason: str, issuer: str | None = None) -> SigningKey:
     """Takes a key out of the key set for good: it leaked, or an issuer is no longer trusted.
 
-    Where it was the one that signs, another takes over at once. Raises UnknownKey.
+    Where it was the one that signs, another takes over at once; where it was to take over, the one
+    that signs goes on. Raises UnknownKey.
     """
     issuer = issuer or work.settings.issuer
     key = await work.session.scalar(
@@ -66,7 +67,7 @@ async def withdraw_key(work: Work, *, kid: str, reason: str, issuer: str | None 
         raise UnknownKey(kid=kid)
     if key.withdrawn_at is not None:
         return key
-    signed = issuer == work.settings.issuer and state_of(key, work.now) is KeyState.active
+    was = state_of(key, work.now)
     key.withdrawn_at = work.now
     key.withdrawn_reason = reason
     key.sealed_private = None
@@ -74,8 +75,12 @@ async def withdraw_key(work: Work, *, kid: str, reason: str, issuer: str | None 
         work, "keys.withdrawn", subject_kind="signing_key", subject_id=f"{issuer}/{kid}", reason=reason
     )
     await work.session.flush()
-    if signed:
+    if issuer == work.settings.issuer and was is KeyState.active:
         await rotate_keys(work, at_once=True)
+    elif was is KeyState.next:
+        for other in await list_keys(work):
+            if other.issuer == issuer and other.retires_at == key.active_from:
+                other.retires_at = None
     return key
 
 
