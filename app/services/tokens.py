@@ -302,7 +302,8 @@ def from_jwk(published: Mapping[str, Any]) -> VerifyingKey:
     if published.get("use", "sig") != "sig" or published.get("alg", "ES256") != "ES256":
         message = "The key is not meant for ES256 signatures."
         raise ValueError(message)
-    if "verify" not in published.get("key_ops", ["verify"]):
+    uses = published.get("key_ops", ["verify"])
+    if not isinstance(uses, list) or "verify" not in uses:
         message = "The key is not meant for verifying."
         raise ValueError(message)
     coordinates = {name: published.get(name) for name in ("x", "y")}

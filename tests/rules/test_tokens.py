@@ -376,6 +376,7 @@ def test_a_key_pair_survives_its_pem_and_its_jwk() -> None:
         {"use": "enc"},
         {"alg": "ES384"},
         {"key_ops": ["sign"]},
+        {"key_ops": 1},
         {"kid": 7},
         {"d": "AA"},
         {"x": None},
