@@ -87,6 +87,7 @@ JPEG: dict[int | str, dict[str, Any]] = {
         InvalidDocument,
         BirthDateRequired,
         UnderAge,
+        AffiliationExists,
         UnknownEmployer,
         EmployerEnded,
         InvalidPhone,

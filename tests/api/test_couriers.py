@@ -114,6 +114,7 @@ NOBODY = {"employer_id": str(UUID(int=1)), "kind_of_work": "errand", "vehicle": 
         ({"consents": {}}, 422, "malformed_request"),
         ({"affiliations": []}, 422, "malformed_request"),
         ({"affiliations": [NOBODY]}, 409, "unknown_employer"),
+        ({"affiliations": [NOBODY, NOBODY | {"vehicle": "e_bike"}]}, 409, "affiliation_exists"),
         ({"star": 5}, 422, "malformed_request"),
     ],
 )

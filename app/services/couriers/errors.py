@@ -85,12 +85,12 @@ class TransitionRefused(Problem):
 
 
 class AffiliationExists(Problem):
-    """The tie to this employer for this kind of work is there already."""
+    """The tie to this employer for this kind of work is there already, or is named twice."""
 
     status = 409
     code = "affiliation_exists"
     title = Text("用工关系已存在", "Affiliation exists")
     message = Text(
-        "该用工单位的同类用工关系已存在。",
-        "There is a live affiliation with this employer for this kind of work already.",
+        "该用工单位的同类用工关系已存在，或重复填写。",
+        "A live affiliation with this employer for this kind of work is there already, or is named twice.",
     )

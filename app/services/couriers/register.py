@@ -15,7 +15,13 @@ from app.services.couriers.affiliations import end_all
 from app.services.couriers.claims import Application, Claim
 from app.services.couriers.consents import keep_consents, require_gate_consent
 from app.services.couriers.documents import Document, normalise_document, require_age
-from app.services.couriers.errors import AlreadyRegistered, BirthDateRequired, InvalidName, WeChatRequired
+from app.services.couriers.errors import (
+    AffiliationExists,
+    AlreadyRegistered,
+    BirthDateRequired,
+    InvalidName,
+    WeChatRequired,
+)
 from app.services.couriers.identity import (
     Identity,
     comparable_name,
@@ -43,7 +49,7 @@ async def check_application(work: Work, *, application: Application) -> str:
 
     A phone code is spent once and costs money, so it is asked for last. Raises WeChatRequired,
     AlreadyRegistered, GateConsentRequired, InvalidName, InvalidDocument, BirthDateRequired,
-    UnderAge, UnknownEmployer and EmployerEnded.
+    UnderAge, AffiliationExists where one is named twice, UnknownEmployer and EmployerEnded.
     """
     account = await work.session.get(Account, work.actor.account_id)
     if account is None or account.kind != AccountKind.wechat or account.openid_sealed is None:
@@ -119,6 +125,10 @@ async def _check(work: Work, application: Application) -> Document:
     if birth is None:
         raise BirthDateRequired
     require_age(birth, today)
+    if len({(tie.employer_id, tie.kind_of_work) for tie in application.affiliations}) < len(
+        application.affiliations
+    ):
+        raise AffiliationExists
     for employer_id in {claim.employer_id for claim in application.affiliations}:
         await require_employer(work, employer_id=employer_id)
     return document
