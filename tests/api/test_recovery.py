@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -116,15 +117,70 @@ async def test_taking_a_registration_back_reads_the_same(
     assert alike(again[0]) == alike(again[1])
 
 
+async def decline_all(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    """A reviewer's no to whatever waits."""
+    reviewer = await staff(runtime, Role.reviewer)
+    for review in (await client.get("/v1/reviews?state=open", headers=reviewer)).json()["items"]:
+        body = {"approve": False, "reason": "证件照片不清"}
+        await client.post(f"/v1/reviews/{review['id']}/decision", json=body, headers=reviewer)
+
+
+async def touch_all(client: httpx.AsyncClient, who: Applicant, tie_id: str) -> list[object]:
+    """Whatever a courier may do to the own profile, and how each is answered; the last is to leave."""
+    consents = {purpose: {"version": "2", "given": True} for purpose in ("gate", "rating")}
+    consents |= {purpose: {"version": "2", "given": False} for purpose in ("portrait", "sharing")}
+    tie = {"employer_id": str(who.employer_id), "kind_of_work": "errand", "vehicle": "on_foot"}
+    answers = []
+    for method, path, body in (
+        ("GET", ME, None),
+        ("GET", f"{ME}/photo", None),
+        ("GET", f"{ME}/look-ups", None),
+        ("PUT", f"{ME}/consents", consents),
+        ("PUT", f"{ME}/photo", {}),
+        ("POST", f"{ME}/affiliations", tie),
+        ("POST", f"/v1/couriers/affiliations/{tie_id}/ending", {"reason": "换工作"}),
+        ("DELETE", ME, None),
+    ):
+        reply = await client.request(method, path, json=body, headers=who.headers)
+        told = reply.json() if reply.content else {}
+        answers.append((method, path.replace(tie_id, ""), reply.status_code, told.get("code")))
+    return answers
+
+
+@pytest.mark.parametrize("declined", [False, True])
+async def test_nothing_that_is_tried_on_a_claim_tells_that_the_document_is_known(
+    owner: Applicant, second: Applicant, client: httpx.AsyncClient, runtime: Runtime, *, declined: bool
+) -> None:
+    ties = [(await who.register()).json()["affiliations"][0]["id"] for who in (owner, second)]
+    if declined:
+        await decline_all(client, runtime)
+    for last in (204, 409):  # while it is pending, and once it was taken back
+        ours, theirs = [
+            await touch_all(client, who, tie) for who, tie in zip((owner, second), ties, strict=True)
+        ]
+        assert theirs == ours
+        assert ours[-1][2] == last  # type: ignore[index]
+    assert alike((await second.profile()).json()) == alike((await owner.profile()).json())
+
+
+async def test_registering_again_later_reads_the_same(
+    owner: Applicant, second: Applicant, client: httpx.AsyncClient, clock: SettableClock
+) -> None:
+    for who in (owner, second):
+        await who.register()
+        await client.delete(ME, headers=who.headers)
+    clock.now += timedelta(minutes=5)
+    ours, theirs = [(await who.register()).json() for who in (owner, second)]
+    assert alike(theirs) == alike(ours)
+    assert ours["registered_at"] < ours["affiliations"][0]["started_at"]
+
+
 async def test_a_refused_registration_reads_the_same_and_may_be_made_again(
     owner: Applicant, second: Applicant, client: httpx.AsyncClient, runtime: Runtime
 ) -> None:
     await owner.register()
     await second.register()
-    reviewer = await staff(runtime, Role.reviewer)
-    for review in (await client.get("/v1/reviews", headers=reviewer)).json()["items"]:
-        body = {"approve": False, "reason": "证件照片不清"}
-        await client.post(f"/v1/reviews/{review['id']}/decision", json=body, headers=reviewer)
+    await decline_all(client, runtime)
     profiles = [(await who.profile()).json() for who in (owner, second)]
     assert alike(profiles[0]) == alike(profiles[1])
     assert profiles[0]["declined_because"] == "证件照片不清"

@@ -219,10 +219,18 @@ async def test_codes_of_before_a_profile_moved_have_ended(
     gate: WorkingGate,
     courier: WorkingCourier,
 ) -> None:
-    (code,) = await mint(client, courier)
+    wallet = await mint(client, courier, count=4)
     async with runtime.database.session() as session:
         (await session.get_one(Courier, courier.courier.id)).codes_from = clock.advance(seconds=3)
-    assert (await scan(client, gate, code)).json()["reason"] == "code_ended"
+    assert (await scan(client, gate, wallet[0])).json()["reason"] == "code_ended"
+    (fresh,) = await mint(client, courier)
+    assert (await scan(client, gate, fresh)).json()["verdict"] == "admit"
+    clock.advance(seconds=60)
+    for later in wallet[1:3]:
+        answer = (await scan(client, gate, later)).json()
+        assert (answer["verdict"], answer["reason"], answer["identity"]) == ("refuse", "code_ended", None)
+    (fresh,) = await mint(client, courier)
+    assert (await scan(client, gate, fresh)).json()["verdict"] == "admit"
 
 
 @pytest.mark.parametrize(

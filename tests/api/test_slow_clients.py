@@ -78,21 +78,27 @@ async def _say(port: int, *pieces: bytes, pause: float = 0.0) -> tuple[bytes, fl
     """Send `pieces`, then nothing; what came back before the server closed, and after how many seconds."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     started = time.monotonic()
-    heard = asyncio.create_task(reader.read())
+    heard = asyncio.create_task(_hear(reader))
     with suppress(ConnectionError):
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(pause)
-    try:
-        answer = await asyncio.wait_for(heard, 30)
-    except ConnectionError:
-        answer = b""
+    answer = await asyncio.wait_for(heard, 30)
     seconds = time.monotonic() - started
     writer.close()
     with suppress(ConnectionError):
         await writer.wait_closed()
     return answer, seconds
+
+
+async def _hear(reader: asyncio.StreamReader) -> bytes:
+    """All that came, also where the connection was reset in the end."""
+    heard = b""
+    with suppress(ConnectionError):
+        while piece := await reader.read(65536):
+            heard += piece
+    return heard
 
 
 def _drip(text: bytes) -> Iterator[bytes]:

@@ -131,7 +131,7 @@ async def test_log_lines_say_what_happened_and_nothing_about_people(lines: io.St
         await client.get(f"/{document}")
         await client.request("BREW", "/v1/where")
     logging.getLogger("asyncio").error("Task exception was never retrieved: %s", name)
-    logging.getLogger("uvicorn.error").info("Started, %s", document)
+    logging.getLogger("uvicorn.error").warning("Started, %s", document)
     logging.getLogger("httpx").info("GET https://example/?secret=%s", name)
     written = lines.getvalue()
     for planted in PLANTED:
