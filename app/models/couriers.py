@@ -98,7 +98,8 @@ class Courier(Base):
     """The current card; None until the courier was verified for the first time."""
     photo_id: Mapped[UUID | None] = mapped_column(Id)
     codes_from: Mapped[datetime | None] = mapped_column(Instant)
-    """Codes made before this time have ended: the profile moved to another account since."""
+    """Codes made before this time have ended, those for later slots too: the profile moved to another
+    account then, and the handle of a day is another one since."""
 
 
 class CourierChange(Base):
@@ -191,10 +192,13 @@ class Card(Base):
 
 
 class DayHandle(Base):
-    """What a code says instead of who the courier is, for one service day."""
+    """What a code says instead of who the courier is, for one service day.
+
+    A courier whose profile moves to another account has a second one that day: see `codes_from`.
+    """
 
     __tablename__ = "day_handles"
-    __table_args__ = (Index("uq_day_handles_courier", "day", "courier_id", unique=True),)
+    __table_args__ = (Index(None, "courier_id", "day"),)
 
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     handle: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)

@@ -602,7 +602,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("day", "handle", name=op.f("pk_day_handles")),
     )
-    op.create_index("uq_day_handles_courier", "day_handles", ["day", "courier_id"], unique=True)
+    op.create_index(op.f("ix_day_handles_courier_id_day"), "day_handles", ["courier_id", "day"], unique=False)
     op.create_table(
         "gates",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -926,7 +926,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_photos_courier_id"), table_name="photos")
     op.drop_table("photos")
     op.drop_table("gates")
-    op.drop_index("uq_day_handles_courier", table_name="day_handles")
+    op.drop_index(op.f("ix_day_handles_courier_id_day"), table_name="day_handles")
     op.drop_table("day_handles")
     op.drop_index(op.f("ix_courier_changes_courier_id_id"), table_name="courier_changes")
     op.drop_table("courier_changes")

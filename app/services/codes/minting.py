@@ -4,10 +4,10 @@ import hmac
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.clock import from_epoch, service_day
@@ -45,6 +45,10 @@ class NotVerified(Problem):
     )
 
 
+class HandleTaken(RuntimeError):
+    """Two couriers have the same handle on one day."""
+
+
 STATE_NAMES = {
     CourierState.pending: Text("审核中", "pending"),
     CourierState.verified: Text("已认证", "verified"),
@@ -74,25 +78,29 @@ async def mint_codes(
     NotACourier, NotVerified, NoSigningKey.
     """
     async with open_work(write=False) as work:
+        settings = work.settings
         courier = await _own_courier(work)
         starts = [int(work.now.timestamp()) + SLOT_SECONDS * slot for slot in range(count)]
-        days = {service_day(from_epoch(start), work.settings.zone) for start in starts}
-        handles = {day: day_handle(work, day, courier.id) for day in days}
+        days = {service_day(from_epoch(start), settings.zone) for start in starts}
+        handles = {day: day_handle(work, day, courier.id, courier.codes_from) for day in days}
         stored = set(
             await work.session.scalars(
-                select(DayHandle.day).where(DayHandle.courier_id == courier.id, DayHandle.day.in_(days))
+                select(DayHandle.day).where(
+                    DayHandle.courier_id == courier.id,
+                    tuple_(DayHandle.day, DayHandle.handle).in_(list(handles.items())),
+                )
             )
         )
-        key = ring.signing(await load_key_states(work.session, work.now), work.settings.issuer)
+        key = ring.signing(await load_key_states(work.session, work.now), settings.issuer)
         jti_key = work.deployment.secrets.jti_key.get_secret_value()
     if missing := days - stored:
-        async with open_work(write=True) as work:
-            await _store_handles(work, courier.id, {day: handles[day] for day in missing})
+        async with open_work(write=True) as writing:
+            await _store_handles(writing, courier.id, {day: handles[day] for day in missing})
     minted = []
     for start in starts:
         code = code_format.sign_code(
-            iss=work.settings.issuer,
-            sub=handles[service_day(from_epoch(start), work.settings.zone)],
+            iss=settings.issuer,
+            sub=handles[service_day(from_epoch(start), settings.zone)],
             iat=start,
             ttl=LIFE_UNITS,
             jti_key=jti_key,
@@ -100,7 +108,7 @@ async def mint_codes(
         )
         minted.append(
             MintedCode(
-                text=code_format.symbol_text(code, work.settings.link_prefix),
+                text=code_format.symbol_text(code, settings.link_prefix),
                 jws=code_format.expand(code),
                 valid_from=from_epoch(code.iat),
                 valid_until=from_epoch(code.exp),
@@ -109,10 +117,15 @@ async def mint_codes(
     return minted
 
 
-def day_handle(work: Work, day: date, courier_id: UUID) -> bytes:
-    """The handle of a courier on a service day."""
+def day_handle(work: Work, day: date, courier_id: UUID, codes_from: datetime | None) -> bytes:
+    """The handle of a courier on a service day.
+
+    It is another one since `codes_from`, when the profile moved to another account: by their times
+    alone the codes that the old phone holds for the next minutes could not be told from the new one's.
+    """
     root = work.deployment.secrets.handle_key.get_secret_value()
-    return code_format.handle(hmac.digest(root, day.isoformat().encode(), "sha256"), courier_id)
+    since = "" if codes_from is None else f" {codes_from.astimezone(UTC).isoformat(timespec='microseconds')}"
+    return code_format.handle(hmac.digest(root, f"{day.isoformat()}{since}".encode(), "sha256"), courier_id)
 
 
 async def _own_courier(work: Work) -> Courier:
@@ -128,11 +141,16 @@ async def _own_courier(work: Work) -> Courier:
 async def _store_handles(work: Work, courier_id: UUID, handles: dict[date, bytes]) -> None:
     """Stores the day's handles, whoever comes first.
 
-    A second courier with the same handle on one day has a chance of 2^-64 a pair; the unique key
-    refuses it, and this courier has no code that day rather than another's name.
+    A second courier with the same handle on one day has a chance of 2^-64 a pair. That one has no code
+    that day rather than another's name.
     """
     insert = postgresql.insert if work.session.get_bind().dialect.name == "postgresql" else sqlite.insert
     await work.session.execute(
-        insert(DayHandle).on_conflict_do_nothing(index_elements=[DayHandle.day, DayHandle.courier_id]),
+        insert(DayHandle).on_conflict_do_nothing(),
         [{"day": day, "handle": handle, "courier_id": courier_id} for day, handle in handles.items()],
     )
+    owners = await work.session.scalars(
+        select(DayHandle.courier_id).where(tuple_(DayHandle.day, DayHandle.handle).in_(list(handles.items())))
+    )
+    if set(owners) != {courier_id}:
+        raise HandleTaken

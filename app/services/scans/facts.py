@@ -18,6 +18,7 @@ from app.models.couriers import Card, Courier, CourierState, DayHandle, Person
 from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import CodeUse, Direction, Scan, ScanKey, Verdict
 from app.services.codes.format import Code
+from app.services.codes.minting import day_handle
 from app.services.couriers.cards import CardFace, open_card
 from app.services.devices.rules import shift_end
 from app.services.scans.answers import StoredScan
@@ -208,7 +209,13 @@ async def load_couriers(
     rows = await fetch(work.session, _couriers(dialect), listed("handles", list(handles), dialect))
     return {
         (row.day, row.handle): KnownCourier(
-            CourierFacts(row.id, CourierState(row.state), row.codes_from, row.card_id),
+            CourierFacts(
+                row.id,
+                CourierState(row.state),
+                # Without a time from which codes count there has been one handle a day only.
+                row.codes_from is None or row.handle == day_handle(work, row.day, row.id, row.codes_from),
+                row.card_id,
+            ),
             row.person_id,
             row.wrapped_key,
             row.sealed,

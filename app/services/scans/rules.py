@@ -40,7 +40,8 @@ class CourierFacts:
 
     courier_id: UUID
     state: CourierState
-    codes_from: datetime | None
+    handle_counts: bool
+    """Whether the handle is the one of now: codes of before the profile moved bear another."""
     card_id: UUID | None
 
 
@@ -117,7 +118,7 @@ def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the o
         return Decision(Verdict.check, Reason.other_city, uses_code=True)
     if facts.courier is None:
         return Decision(Verdict.refuse, Reason.unknown_courier)
-    if facts.courier.codes_from is not None and code.iat < facts.courier.codes_from.timestamp():
+    if not facts.courier.handle_counts:
         return Decision(Verdict.refuse, Reason.code_ended)
     match facts.courier.state:
         case CourierState.pending:
