@@ -117,7 +117,7 @@ async def mint_codes(
     return minted
 
 
-def day_handle(work: Work, day: date, courier_id: UUID, codes_from: datetime | None) -> bytes:
+def day_handle(work: Work, day: date, courier_id: UUID, codes_from: datetime | None = None) -> bytes:
     """The handle of a courier on a service day.
 
     It is another one since `codes_from`, when the profile moved to another account: by their times
