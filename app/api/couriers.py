@@ -134,7 +134,7 @@ async def read_own(work: ReadWork) -> CourierProfile:
     responses=problem_responses(Unauthenticated, NotFound, TransitionRefused),
 )
 async def leave(work: WriteWork) -> None:
-    """Ends codes and affiliations at once, or takes back a registration that waits. For couriers."""
+    """Ends codes and affiliations at once, or takes back an unconfirmed registration. For couriers."""
     await register.leave(work)
 
 
@@ -259,7 +259,7 @@ async def list_affiliations(
     operation_id="couriers_end_affiliation",
     summary="End an affiliation · 终止用工关系",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(Unauthenticated, NotFound, body=True),
+    responses=problem_responses(Unauthenticated, NotFound, RegistrationUnderReview, body=True),
 )
 async def end_affiliation(affiliation_id: Id, body: Explanation, work: WriteWork) -> None:
     """Ends one affiliation and nothing else of the person; again changes nothing.

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -125,7 +124,9 @@ async def decline_all(client: httpx.AsyncClient, runtime: Runtime) -> None:
         await client.post(f"/v1/reviews/{review['id']}/decision", json=body, headers=reviewer)
 
 
-async def touch_all(client: httpx.AsyncClient, who: Applicant, tie_id: str) -> list[object]:
+async def touch_all(
+    client: httpx.AsyncClient, who: Applicant, tie_id: str
+) -> list[tuple[str, str, int, str | None]]:
     """Whatever a courier may do to the own profile, and how each is answered; the last is to leave."""
     consents = {purpose: {"version": "2", "given": True} for purpose in ("gate", "rating")}
     consents |= {purpose: {"version": "2", "given": False} for purpose in ("portrait", "sharing")}
@@ -159,7 +160,7 @@ async def test_nothing_that_is_tried_on_a_claim_tells_that_the_document_is_known
             await touch_all(client, who, tie) for who, tie in zip((owner, second), ties, strict=True)
         ]
         assert theirs == ours
-        assert ours[-1][2] == last  # type: ignore[index]
+        assert ours[-1][2] == last
     assert alike((await second.profile()).json()) == alike((await owner.profile()).json())
 
 
@@ -169,7 +170,7 @@ async def test_registering_again_later_reads_the_same(
     for who in (owner, second):
         await who.register()
         await client.delete(ME, headers=who.headers)
-    clock.now += timedelta(minutes=5)
+    clock.advance(minutes=5)
     ours, theirs = [(await who.register()).json() for who in (owner, second)]
     assert alike(theirs) == alike(ours)
     assert ours["registered_at"] < ours["affiliations"][0]["started_at"]

@@ -20,7 +20,7 @@ from app.services.couriers.errors import (
     TransitionRefused,
 )
 from app.services.couriers.identity import key_of, seal_plate
-from app.services.couriers.own import own_claim
+from app.services.couriers.own import claimed_state, has_claimed
 from app.services.couriers.states import find_own_courier, lock_courier, renew_card
 from app.services.couriers.verification import verify_or_queue
 from app.services.employers.register import require_employer
@@ -74,15 +74,12 @@ async def require_active_courier(work: Work, *, lock: bool) -> Courier:
     told the same whether or not the document had a profile before.
     """
     courier = await find_own_courier(work, lock=lock)
-    if courier is None:
-        raise NotFound if await own_claim(work) is None else RegistrationUnderReview
-    match CourierState(courier.state):
-        case CourierState.verified:
-            return courier
-        case CourierState.pending:
-            raise RegistrationUnderReview
-        case CourierState.suspended | CourierState.left:
-            raise TransitionRefused(state=courier.state)
+    state = await claimed_state(work) if courier is None else CourierState(courier.state)
+    if courier is not None and state is CourierState.verified:
+        return courier
+    if state is CourierState.pending:
+        raise RegistrationUnderReview
+    raise TransitionRefused(state=state)
 
 
 async def end_affiliation(work: Work, *, affiliation_id: UUID, reason: str) -> None:
@@ -90,15 +87,19 @@ async def end_affiliation(work: Work, *, affiliation_id: UUID, reason: str) -> N
 
     The person keeps state, other affiliations and codes. An employer takes its word back by marking
     departures, which are counted; here it could empty its roster one by one, unseen. Ending one that
-    has ended changes nothing. Raises NotFound for one out of reach.
+    has ended changes nothing. Raises NotFound for one out of reach, and RegistrationUnderReview for
+    the own one of a courier who waits for a decision.
     """
     tie = await work.session.get(Affiliation, affiliation_id)
     if tie is None:
-        raise NotFound
+        await _end_claimed(work, affiliation_id)
+        return
     courier = await lock_courier(work, courier_id=tie.courier_id)
-    reaches = work.actor.may(Role.registrar, at=Place(employer_id=tie.employer_id))
-    if courier.account_id != work.actor.account_id and not reaches:
+    own = courier.account_id is not None and courier.account_id == work.actor.account_id
+    if not own and not work.actor.may(Role.registrar, at=Place(employer_id=tie.employer_id)):
         raise NotFound
+    if own and courier.state == CourierState.pending:
+        raise RegistrationUnderReview
     await work.session.refresh(tie)
     await _end(work, courier, [tie], reason)
 
@@ -137,6 +138,14 @@ async def end_by_roster(work: Work, *, entries: Sequence[RosterEntry], reason: s
 async def end_all(work: Work, *, courier: Courier, ties: Sequence[Affiliation], reason: str) -> None:
     """Ends `ties` of a courier who is leaving or starting anew."""
     await _end(work, courier, ties, reason)
+
+
+async def _end_claimed(work: Work, affiliation_id: UUID) -> None:
+    """Answers as for an affiliation of a profile what was only claimed for one that is somebody's."""
+    if not await has_claimed(work, affiliation_id=affiliation_id):
+        raise NotFound
+    if await claimed_state(work) is CourierState.pending:
+        raise RegistrationUnderReview
 
 
 async def _end(work: Work, courier: Courier, ties: Sequence[Affiliation], reason: str) -> None:

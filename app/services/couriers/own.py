@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 
 from app.errors import NotFound
 from app.models.audit import AuditRecord
@@ -82,17 +82,36 @@ async def own_profile(work: Work) -> OwnProfile:
 
 async def own_claim(work: Work) -> Review | None:
     """The last registration of the signed-in account for a document that had a profile already."""
-    claim: Review | None = await work.session.scalar(
-        select(Review)
-        .where(
-            Review.account_id == work.actor.account_id,
-            Review.kind == ReviewKind.recovery.value,
-            Review.state != ReviewState.approved.value,
-        )
-        .order_by(Review.id.desc())
-        .limit(1)
-    )
+    claim: Review | None = await work.session.scalar(_own_claims(work).order_by(Review.id.desc()).limit(1))
     return claim
+
+
+def state_of_claim(claim: Review) -> CourierState:
+    """As what a claim is shown: a registration that waits or was declined, or one taken back."""
+    withdrawn = claim.state == ReviewState.declined and claim.decided_by == claim.account_id
+    return CourierState.left if withdrawn else CourierState.pending
+
+
+async def claimed_state(work: Work) -> CourierState:
+    """Where the signed-in account stands that has a claim and no profile; raises NotFound without either.
+
+    Whoever asks about or acts on a claim is answered as for a profile in this state: any other
+    answer would tell a stranger that the document is known.
+    """
+    claim = await own_claim(work)
+    if claim is None:
+        raise NotFound
+    return state_of_claim(claim)
+
+
+async def has_claimed(work: Work, *, affiliation_id: UUID) -> bool:
+    """Whether one of the account's claims showed an affiliation with this id, which no table holds."""
+    claims = await work.session.scalars(_own_claims(work))
+    for review in claims.all():
+        shown = await read_claim(work, review=review)
+        if any(tie_id == affiliation_id for tie_id, _ in shown.affiliations):
+            return True
+    return False
 
 
 async def read_claim(work: Work, *, review: Review) -> Claim:
@@ -164,20 +183,35 @@ async def _claimed_profile(work: Work) -> OwnProfile:
         raise NotFound
     claim = await read_claim(work, review=review)
     names = await _employer_names(work, [tie.employer_id for _, tie in claim.affiliations])
-    withdrawn = review.state == ReviewState.declined and review.decided_by == review.account_id
+    state = state_of_claim(review)
+    first = await work.session.scalar(
+        select(func.min(Review.opened_at)).where(
+            Review.account_id == review.account_id,
+            Review.kind == ReviewKind.recovery.value,
+            Review.courier_id == review.courier_id,
+        )
+    )
     return _profile(
-        CourierState.left if withdrawn else CourierState.pending,
+        state,
         claim.identity,
-        registered_at=review.opened_at,
+        registered_at=first or review.opened_at,
         review=review,
         photo_id=None,
         ties=[]
-        if withdrawn
+        if state is CourierState.left
         else [
             _claimed_tie(tie_id, tie, names[tie.employer_id], review.opened_at)
             for tie_id, tie in claim.affiliations
         ],
         consents=claim.consents,
+    )
+
+
+def _own_claims(work: Work) -> Select[Review]:
+    return select(Review).where(
+        Review.account_id == work.actor.account_id,
+        Review.kind == ReviewKind.recovery.value,
+        Review.state != ReviewState.approved.value,
     )
 
 

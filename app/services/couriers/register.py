@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.clock import civil_day
@@ -11,6 +11,7 @@ from app.ids import new_id
 from app.models.accounts import Account, AccountKind
 from app.models.couriers import Courier, CourierState, Person
 from app.models.reviews import Review, ReviewKind, ReviewState
+from app.services import audit
 from app.services.couriers.affiliations import end_all
 from app.services.couriers.claims import Application, Claim
 from app.services.couriers.consents import keep_consents, require_gate_consent
@@ -20,6 +21,7 @@ from app.services.couriers.errors import (
     AlreadyRegistered,
     BirthDateRequired,
     InvalidName,
+    TransitionRefused,
     WeChatRequired,
 )
 from app.services.couriers.identity import (
@@ -31,7 +33,7 @@ from app.services.couriers.identity import (
     reseal,
     seal_person,
 )
-from app.services.couriers.own import OwnProfile, own_claim, own_profile
+from app.services.couriers.own import OwnProfile, own_claim, own_profile, state_of_claim
 from app.services.couriers.recovery import RETURNED, add_missing, claim_profile
 from app.services.couriers.states import change_state, find_own_courier, note_change
 from app.services.couriers.verification import close_reviews, live_affiliations, verify_or_queue
@@ -90,18 +92,13 @@ async def register_courier(work: Work, *, application: Application, phone: WeCha
 
 
 async def leave(work: Work) -> None:
-    """The signed-in courier leaves, or takes back a registration that waits; codes end at once.
+    """The signed-in courier leaves, or takes back a registration that is not confirmed; codes end at once.
 
-    Raises NotFound, and TransitionRefused during a suspension.
+    Raises NotFound, and TransitionRefused during a suspension and for whoever has left.
     """
     courier = await find_own_courier(work, lock=True)
     if courier is None:
-        claim = await own_claim(work)
-        if claim is None or claim.state != ReviewState.open:
-            raise NotFound
-        claim.state = ReviewState.declined
-        claim.decided_at, claim.decided_by = work.now, work.actor.account_id
-        claim.decision_reason = WITHDRAWN
+        await _withdraw_claim(work)
         return
     await change_state(work, courier=courier, to=CourierState.left, reason=WITHDRAWN)
     ties = await live_affiliations(work, courier_id=courier.id)
@@ -113,6 +110,29 @@ async def leave(work: Work) -> None:
         reason=WITHDRAWN,
         by=work.actor.account_id,
     )
+
+
+async def _withdraw_claim(work: Work) -> None:
+    """Takes back a claim, also a declined one, as whoever has a profile of their own leaves it."""
+    claim = await own_claim(work)
+    if claim is None:
+        raise NotFound
+    if state_of_claim(claim) is CourierState.left:
+        raise TransitionRefused(state=CourierState.left)
+    withdrawn = await work.session.scalar(
+        update(Review)
+        .where(Review.id == claim.id, Review.state != ReviewState.approved.value)
+        .values(
+            state=ReviewState.declined.value,
+            decided_at=work.now,
+            decided_by=work.actor.account_id,
+            decision_reason=WITHDRAWN,
+        )
+        .returning(Review.id)
+    )
+    if withdrawn is None:  # a reviewer was faster
+        raise NotFound
+    audit.record(work, "reviews.withdrawn", subject_kind="review", subject_id=withdrawn, reason=WITHDRAWN)
 
 
 async def _check(work: Work, application: Application) -> Document:
