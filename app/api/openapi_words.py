@@ -27,7 +27,6 @@ ABOUT: Mapping[str, Any] = {
     "summary": "Signed identity codes for couriers, scanned at the gates of compounds.",
     "description": PURPOSE,
     "contact": {"name": "部署单位 · whoever runs this deployment"},
-    "license": {"name": "见源代码的 LICENSE 文件 · as in the LICENSE file of the source"},
 }
 """What the description says of the API as a whole."""
 
