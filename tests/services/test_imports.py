@@ -130,6 +130,27 @@ async def test_employers_are_known_again(work: Work) -> None:
     assert stored[0].ended_at == work.now
 
 
+async def test_a_name_that_an_employer_gave_up_goes_to_the_next(work: Work) -> None:
+    await employers(work, f"name,kind,credit_code\n渝快达,platform,{CREDIT_CODE}\n")
+    text = f"name,kind,credit_code\n渝快达物流,platform,{CREDIT_CODE}\n渝快达,partner,\n"
+    assert counts(await employers(work, text)) == (1, 1, 0, 0)
+    assert counts(await employers(work, text)) == (0, 0, 2, 0)
+
+
+async def test_two_rows_for_one_employer_of_which_the_first_is_refused_stop_nothing(work: Work) -> None:
+    await employers(
+        work, f"name,kind,credit_code\n渝快达,platform,{CREDIT_CODE}\n山城速递,partner,{ANOTHER_CODE}\n"
+    )
+    report = await employers(
+        work, f"name,kind,credit_code\n山城速递,platform,{CREDIT_CODE}\n渝快达,platform,\n新的,partner,\n"
+    )
+    assert report.added == 1
+    assert causes(report.refused) == [
+        (2, None, "employer_name_taken"),
+        (3, None, "employer_name_taken"),
+    ]
+
+
 async def test_employers_that_do_not_fit_are_named_and_the_others_stay(work: Work) -> None:
     await employers(work, f"name,kind,credit_code\n渝快达,{EmployerKind.platform},{CREDIT_CODE}\n")
     report = await employers(

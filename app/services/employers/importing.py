@@ -87,7 +87,8 @@ async def import_employers(work: Work, *, rows: Sequence[EmployerRow]) -> Import
     """Stores employers: known again by credit code, else by name; adds or changes what differs.
 
     One that has ended stays ended. A row that names an employer with another credit code than the
-    one it has is refused: that is another organisation. Again changes nothing.
+    one it has is refused: that is another organisation. An employer is known again by one row only: a
+    later one with the name that it had before names another. Again changes nothing.
     """
     known = list(
         await work.session.scalars(
@@ -102,8 +103,11 @@ async def import_employers(work: Work, *, rows: Sequence[EmployerRow]) -> Import
     by_code = {employer.credit_code: employer for employer in known if employer.credit_code}
     by_name = {employer.name: employer for employer in known}
     report = ImportReport()
+    met: set[Employer | None] = set()
     for row in rows:
-        employer = (by_code.get(row.credit_code) if row.credit_code else None) or by_name.get(row.name)
+        found = (by_code.get(row.credit_code) if row.credit_code else None) or by_name.get(row.name)
+        employer = None if found in met else found
+        met.add(found)
         try:
             report += await _store(work, row, employer)
         except Problem as problem:
