@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from app.cli.refusals import Refused
 from app.errors import Text
+from app.services.wechat.domain_check import UnfitCheckFile, load_check_file
 from app.settings import OFFICIAL_WECHAT, Settings
 
 WIDEST_PROXIES = 7
@@ -72,15 +73,19 @@ def _anywhere(settings: Settings) -> Iterator[Finding]:
             ),
             _set("HUIXIN_TRUSTED_PROXIES", '["10.0.0.5/32"]'),
         )
-    if bool(settings.wechat.check_file) != bool(settings.wechat.check_content):
+    try:
+        load_check_file(settings.wechat.check_file, settings.wechat.check_content)
+    except UnfitCheckFile:
         yield Finding(
             Text(
-                "域名校验文件只有名称或只有内容",
-                "The domain check file has a name or a content, but not both",
+                "域名校验文件的名称或内容不是微信下发的样子",
+                "The domain check file has not the name or the content of one that WeChat hands out",
             ),
             Text(
-                "请同时设置 HUIXIN_WECHAT__CHECK_FILE 和 HUIXIN_WECHAT__CHECK_CONTENT",
-                "set both HUIXIN_WECHAT__CHECK_FILE and HUIXIN_WECHAT__CHECK_CONTENT",
+                "请按下载的文件同时设置 HUIXIN_WECHAT__CHECK_FILE（如 a1B2c3D4e5.txt）"
+                "和 HUIXIN_WECHAT__CHECK_CONTENT",
+                "set both HUIXIN_WECHAT__CHECK_FILE, such as a1B2c3D4e5.txt, and"
+                " HUIXIN_WECHAT__CHECK_CONTENT as downloaded",
             ),
         )
 

@@ -172,6 +172,10 @@ def test_damaged_secrets_are_said_to_be_damaged(huixin: Huixin, tmp_path: Path, 
         ({"database_url": "mysql://host/name"}, "HUIXIN_DATABASE_URL"),
         ({"database_url": "nonsense"}, "HUIXIN_DATABASE_URL"),
         ({"wechat__check_file": "a1B2.txt"}, "HUIXIN_WECHAT__CHECK_CONTENT"),
+        (
+            {"wechat__check_file": "check-1.txt", "wechat__check_content": "0f1e"},
+            "HUIXIN_WECHAT__CHECK_FILE",
+        ),
     ],
 )
 def test_settings_that_are_wrong_are_named(huixin: Huixin, settings: dict[str, str], said: str) -> None:
