@@ -62,7 +62,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         metrics=runtime.metrics,
         outages=[is_away],
     )
-    install_measures(app, metrics=runtime.metrics)
+    install_measures(app, metrics=runtime.metrics, watchers=settings.watchers)
     for router in routers():
         app.include_router(router)
     return app

@@ -3,6 +3,7 @@
 import base64
 import json
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -76,6 +77,9 @@ class Settings(BaseSettings):
 
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """Only these may say, by X-Forwarded-For, for whom they speak."""
+    watchers: tuple[IPvAnyNetwork, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    """Who may read /metrics: this machine alone unless it is set. Whoever comes through a proxy on this
+    machine is taken for it, unless the proxy is a trusted one or keeps the path to itself."""
     allowed_origins: tuple[str, ...] = ()
     """Origins that browsers may call from. None: no CORS header is ever sent."""
     body_limit: int = 64 * 1024

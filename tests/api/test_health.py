@@ -4,12 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import pytest
 
 from app.database import Database
 from app.main import create_app
 from app.runtime import Runtime
 from app.services.keys.lifecycle import create_first_key
 from app.work import Actor, begin_work
+from tests.factories.settings import make_settings
 
 
 async def test_ready_once_there_is_a_key(client: httpx.AsyncClient, runtime: Runtime) -> None:
@@ -38,3 +40,22 @@ async def test_a_database_that_is_away_leaves_the_process_alive(runtime: Runtime
         assert answer.json()["code"] == "unavailable"
         assert "retry-after" in answer.headers
     await away.close()
+
+
+@pytest.mark.parametrize(
+    ("changed", "address", "status"),
+    [
+        ({}, "127.0.0.1", 200),
+        ({}, "10.1.2.3", 404),
+        ({"watchers": ("10.0.0.0/8",)}, "10.1.2.3", 200),
+        ({"watchers": ("10.0.0.0/8",)}, "127.0.0.1", 404),
+    ],
+)
+async def test_who_may_read_the_measures_is_a_setting(
+    runtime: Runtime, changed: dict[str, object], address: str, status: int
+) -> None:
+    deployment = replace(runtime.deployment, settings=make_settings(**changed))
+    app = create_app(replace(runtime, deployment=deployment))
+    transport = httpx.ASGITransport(app=app, client=(address, 4567))
+    async with httpx.AsyncClient(transport=transport, base_url="http://huixin.test") as client:
+        assert (await client.get("/metrics")).status_code == status
