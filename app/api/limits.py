@@ -7,6 +7,7 @@ from fastapi import Request
 from limits import RateLimitItem
 
 from app.api.dependencies import CurrentClaims, CurrentRuntime
+from app.api.walls import CLIENT
 from app.errors import Problem, TooManyRequests
 from app.runtime import Runtime
 from app.services.limits import RateLimits
@@ -41,7 +42,7 @@ def watching(limit: RateLimitItem) -> Callable[..., WatchFailures]:
     """
 
     def dependency(request: Request, runtime: CurrentRuntime) -> WatchFailures:
-        address = f"address {request.scope.get('huixin.client')}"
+        address = f"address {request.scope[CLIENT]}"
 
         @asynccontextmanager
         async def watch() -> AsyncIterator[None]:
