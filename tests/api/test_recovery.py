@@ -164,6 +164,23 @@ async def test_nothing_that_is_tried_on_a_claim_tells_that_the_document_is_known
     assert alike((await second.profile()).json()) == alike((await owner.profile()).json())
 
 
+async def test_whoever_claims_a_profile_sees_who_looked(
+    owner: Applicant, second: Applicant, client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    for who in (owner, second):
+        await who.register()
+    reviewer = await staff(runtime, Role.reviewer)
+    for kind in ("verification", "recovery"):
+        (review,) = (await client.get(f"/v1/reviews?kind={kind}", headers=reviewer)).json()["items"]
+        body = {"reason": f"核对 {kind}"}
+        await client.post(f"/v1/reviews/{review['id']}/look-up", json=body, headers=reviewer)
+    ours, theirs = [
+        (await client.get(f"{ME}/look-ups", headers=who.headers)).json()["items"] for who in (owner, second)
+    ]
+    assert [look["reason"] for look in ours] == ["核对 recovery", "核对 verification"]
+    assert [look["reason"] for look in theirs] == ["核对 recovery"]
+
+
 async def test_registering_again_later_reads_the_same(
     owner: Applicant, second: Applicant, client: httpx.AsyncClient, clock: SettableClock
 ) -> None:

@@ -141,21 +141,17 @@ async def current_consents(work: Work, *, courier_id: UUID) -> list[ConsentAnswe
 
 async def own_look_ups(work: Work, *, before: UUID | None, limit: int) -> Page[LookUp]:
     """Who looked up the signed-in courier's identity, when and why, newest first; raises NotFound."""
-    courier_id = await work.session.scalar(
-        select(Courier.id).where(Courier.account_id == work.actor.account_id)
-    )
+    kind, subjects = await _looked_up_as(work)
     query = (
         select(AuditRecord)
         .where(
-            AuditRecord.subject_kind == "courier",
-            AuditRecord.subject_id == str(courier_id),
+            AuditRecord.subject_kind == kind,
+            AuditRecord.subject_id.in_(subjects),
             AuditRecord.action == LOOKED_UP,
         )
         .order_by(AuditRecord.id.desc())
         .limit(limit + 1)
     )
-    if courier_id is None and await own_claim(work) is None:
-        raise NotFound
     if before is not None:
         query = query.where(AuditRecord.id < before)
     return page_of(
@@ -165,6 +161,19 @@ async def own_look_ups(work: Work, *, before: UUID | None, limit: int) -> Page[L
         ],
         limit,
     )
+
+
+async def _looked_up_as(work: Work) -> tuple[str, list[str]]:
+    """What the records of look-ups name the account by: its profile, or its claims while it has none."""
+    courier_id = await work.session.scalar(
+        select(Courier.id).where(Courier.account_id == work.actor.account_id)
+    )
+    if courier_id is not None:
+        return "courier", [str(courier_id)]
+    claims = [str(claim.id) for claim in await work.session.scalars(_own_claims(work))]
+    if not claims:
+        raise NotFound
+    return "review", claims
 
 
 async def own_photo(work: Work) -> bytes:

@@ -81,20 +81,23 @@ async def read_review(work: Work, *, review_id: UUID) -> QueuedReview:
 async def look_up(work: Work, *, review_id: UUID, reason: str) -> LookedUp:
     """The full identities of a review, recorded together with `reason` in the same transaction.
 
-    The person looked up can read the record. Raises NotFound, also for reviews about no person.
+    Whoever is looked up can read the record: the courier, and for a recovery the account that asks,
+    whose record is that of the review. Raises NotFound, also for reviews about no person.
     """
     review, person, _ = await _find(work, review_id)
     if person is None or review.courier_id is None:
         raise NotFound
-    audit.record(
-        work,
-        LOOKED_UP,
-        subject_kind="courier",
-        subject_id=review.courier_id,
-        reason=reason,
-        details={"review": str(review.id)},
-    )
     profile, claimed = _identities(work, review, person)
+    subjects = [("courier", review.courier_id)] + ([("review", review.id)] if claimed else [])
+    for kind, subject in subjects:
+        audit.record(
+            work,
+            LOOKED_UP,
+            subject_kind=kind,
+            subject_id=subject,
+            reason=reason,
+            details={"review": str(review.id)},
+        )
     return LookedUp(profile, claimed)
 
 
