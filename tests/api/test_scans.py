@@ -12,7 +12,7 @@ from app.models.couriers import Courier, CourierState
 from app.models.scans import Scan
 from app.runtime import Runtime
 from app.services.codes import format as code_format
-from app.services.keys.lifecycle import list_keys, withdraw_key
+from app.services.keys.lifecycle import list_keys, rotate_keys, withdraw_key
 from app.services.keys.ring import load_key_states
 from app.settings import Settings
 from app.work import Actor, begin_work
@@ -406,3 +406,16 @@ async def test_entries_are_paged_newest_first(
     assert [UUID(entry) for entry in seen] == sorted(map(UUID, made), reverse=True)
     bad = await client.get("/v1/couriers/me/entries", params={"cursor": "x"}, headers=courier.headers)
     assert bad.status_code == 422
+
+
+async def test_a_key_that_signs_at_once_is_known_at_once(
+    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    await scan(client, gate, (await mint(client, courier))[0])
+    for kid in ("02", "03"):
+        async with begin_work(
+            runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.command("test")
+        ) as work:
+            assert (await rotate_keys(work, at_once=True)).kid == kid
+        (code,) = await mint(client, courier)
+        assert (await scan(client, gate, code)).json()["verdict"] == "admit"

@@ -16,7 +16,8 @@ from app.work import Deployment
 FRESH_FOR = timedelta(minutes=5)
 """Public keys do not change, only new ones come; an unknown one makes us look at once."""
 LOOKED_AGAIN_AFTER = timedelta(seconds=1)
-"""Codes that name no key of ours must not cost a look at the database each."""
+"""Codes of others that name an unknown key must not cost a look at the database each. One that only we
+can have made names a key that came since the last look, and is worth one at once."""
 
 
 class Proof(StrEnum):
@@ -54,6 +55,8 @@ class CodeReader:
         self._clock = clock
         self._ring = ring
         self._prefixes = deployment.settings.link_prefixes
+        self._issuer = deployment.settings.issuer
+        self._jti_key = deployment.secrets.jti_key.get_secret_value()
         self._digest_key = deployment.secrets.digest_key.get_secret_value()
         self._states: KeyStates | None = None
         self._looked_at: datetime | None = None
@@ -78,8 +81,7 @@ class CodeReader:
         states = self._states
         if states is not None and self._looked_at is not None:
             age = self._clock() - self._looked_at
-            known = states.find(code.iss, code.kid) is not None
-            if timedelta(0) <= age < (FRESH_FOR if known else LOOKED_AGAIN_AFTER):
+            if timedelta(0) <= age < self._lasting(states, code):
                 return states
         async with self._looking:
             if self._states is states:
@@ -90,3 +92,10 @@ class CodeReader:
         if self._states is None:
             raise AssertionError("loaded above")
         return self._states
+
+    def _lasting(self, states: KeyStates, code: Code) -> timedelta:
+        """For how long `states` may be believed about the key that `code` names."""
+        if states.find(code.iss, code.kid) is not None:
+            return FRESH_FOR
+        ours = code.iss == self._issuer and code_format.is_ours(code, self._jti_key)
+        return timedelta(0) if ours else LOOKED_AGAIN_AFTER
