@@ -7,12 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from app.database import Database
 from app.logs import configure_logs
 from app.main import create_app
-from app.models import Base
 from app.models.accounts import Role
 from app.runtime import Runtime
 from app.settings import Secrets, Settings
@@ -20,6 +18,7 @@ from app.standin.remote import StandIn
 from tests.clocks import SettableClock
 from tests.conftest import NOON
 from tests.factories.couriers import Applicant, arrive, employer_called, list_on_roster, made_up_id, staff
+from tests.storage import everything_stored
 
 DOCUMENT = made_up_id(401)
 NAME = "宇文不语"
@@ -31,30 +30,6 @@ PLANTED = (DOCUMENT, NAME, PHONE, PLATE, "宇文")
 @pytest.fixture
 def settings(wechat_settings: Settings) -> Settings:
     return wechat_settings
-
-
-def files_of(database: Database, folder: Path) -> bytes:
-    """The database file and its write-ahead log."""
-    name = Path(database.engine.url.database or "").name
-    return b"".join(file.read_bytes() for file in folder.iterdir() if file.name.startswith(name))
-
-
-async def everything_stored(database: Database, folder: Path) -> bytes:
-    """All bytes that the database keeps: the files of SQLite, or every row of every table as text."""
-    if database.dialect == "sqlite":
-        return files_of(database, folder)
-    dump = []
-    async with database.session(write=False) as session:
-        for table in Base.metadata.sorted_tables:
-            rows = await session.execute(text(f"SELECT t::text FROM {table.name} AS t"))  # noqa: S608
-            dump += [row[0] for row in rows]
-            for column in table.columns:
-                if str(column.type) in {"BLOB", "BYTEA"}:
-                    values = await session.execute(
-                        text(f"SELECT {column.name} FROM {table.name} WHERE {column.name} IS NOT NULL")  # noqa: S608
-                    )
-                    dump += [bytes(value[0]).decode("utf-8", "replace") for value in values]
-    return "\n".join(dump).encode()
 
 
 async def test_nothing_personal_is_stored_or_logged_in_plain_text(
