@@ -170,7 +170,7 @@ async def require_scope(work: Work, *, role: Role, scope: Scope) -> Place:
     """The place that `scope` names, if `role` may be held there.
 
     Raises ScopeUnfit for a kind of scope that the role is not held in, NotFound where the area,
-    compound or employer is absent or closed.
+    compound or employer is absent. One that has closed is still a place: its people wind it up.
     """
     if scope.kind not in SCOPES[role] or (scope.kind is ScopeKind.everywhere) != (scope.id == ""):
         raise ScopeUnfit

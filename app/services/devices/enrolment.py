@@ -6,12 +6,12 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from app.errors import NotFound
-from app.ids import new_id, new_secret
-from app.models.accounts import Account, AccountKind, Invitation, SignIn
+from app.ids import new_id
+from app.models.accounts import Account, Invitation, SignIn
 from app.models.compounds import Compound, Gate
 from app.models.devices import Device, DeviceKind, Enrolment, Shift
 from app.services import audit
-from app.services.accounts.digests import secret_digest
+from app.services.accounts.devices import create_device_account
 from app.services.accounts.errors import InvitationUnusable
 from app.services.accounts.invitations import create_invitation, inviter_of, redeem_invitation
 from app.services.accounts.sign_ins import end_all_sign_ins
@@ -66,15 +66,7 @@ async def enrol_device(work: Work, *, invitation: str, kind: DeviceKind, name: s
     GateClosed and CompoundClosed.
     """
     offer, gate, compound = await _redeem(work, invitation)
-    secret = new_secret()
-    account = Account(
-        id=new_id(),
-        kind=AccountKind.device.value,
-        created_at=work.now,
-        secret_digest=secret_digest(secret),
-    )
-    work.session.add(account)
-    await work.session.flush()
+    account, secret = await create_device_account(work)
     device = Device(id=new_id(), account_id=account.id, kind=kind.value, name=name, created_at=work.now)
     offer.used_by = account.id
     work.session.add(device)
