@@ -161,6 +161,19 @@ async def test_one_affiliation_ends_and_nothing_else(
     assert await told(runtime) == ["verified", "affiliation_ended"]
 
 
+@pytest.mark.usefixtures("listed")
+async def test_what_a_courier_ended_does_not_come_back_with_another_affiliation(
+    client: httpx.AsyncClient, runtime: Runtime, verified: dict[str, str]
+) -> None:
+    (tie,) = (await client.get(ME, headers=verified)).json()["affiliations"]
+    ending = f"/v1/couriers/affiliations/{tie['id']}/ending"
+    await client.post(ending, json={"reason": "换工作"}, headers=verified)
+    other = await employer_called(runtime, "渝快达")
+    named = {"employer_id": str(other.id), "kind_of_work": "errand", "vehicle": "on_foot"}
+    reply = await client.post(f"{ME}/affiliations", json=named, headers=verified)
+    assert [tie["employer"] for tie in reply.json()["affiliations"]] == ["渝快达"]
+
+
 async def test_staff_suspend_and_restore_with_a_reason_on_record(
     client: httpx.AsyncClient, runtime: Runtime, verified: dict[str, str]
 ) -> None:

@@ -42,17 +42,21 @@ async def live_rows(work: Work, *, document_index: bytes) -> Sequence[RosterEntr
 async def verify_or_queue(work: Work, *, courier: Courier, person: Person) -> None:
     """Lets the rosters vouch for a courier who is pending or has a new affiliation; else asks a reviewer.
 
-    The caller holds `courier` locked.
+    Of who is not pending, a roster confirms what was named and adds nothing: a tie that its courier
+    ended does not come back while its employer still lists them. The caller holds `courier` locked.
     """
     indexes = _indexes(person)
     rows = await live_rows(work, document_index=indexes.document)
     ties = await live_affiliations(work, courier_id=courier.id)
-    vouching = vouching_rows(indexes, rows)
+    matching = vouching_rows(indexes, rows)
+    has = {tie.employer_id for tie in ties}
+    pending = courier.state == CourierState.pending
+    vouching = [row for row in matching if pending or row.employer_id in has]
     if vouching:
         await _accept(work, courier, ties, vouching)
     named = {tie.employer_id for tie in ties if tie.vouched_at is None}
     if courier.state == CourierState.pending or named - {row.employer_id for row in vouching}:
-        unmatched = [row for row in rows if row not in vouching]
+        unmatched = [row for row in rows if row not in matching]
         await ask_reviewer(work, courier=courier, reasons=doubts(indexes, unmatched, named))
 
 
