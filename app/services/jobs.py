@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.database import insert_into
 from app.models.accounts import RefreshToken, SignIn
 from app.models.jobs import Job
 from app.models.limits import RateCounter
@@ -93,8 +94,11 @@ async def _release(
 
 def _insert_once(work: Work, name: str) -> postgresql.Insert | sqlite.Insert:
     """Makes the row of a job that never ran, due now; leaves one that is there alone."""
-    insert = postgresql.insert if work.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return insert(Job).values(name=name, due_at=work.now).on_conflict_do_nothing(index_elements=[Job.name])
+    return (
+        insert_into(work.session, Job)
+        .values(name=name, due_at=work.now)
+        .on_conflict_do_nothing(index_elements=[Job.name])
+    )
 
 
 async def partition_scans(work: Work) -> bool:

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from app.database import insert_into
 from app.models.accounts import Attempts
 from app.services.accounts.rules import FAILURES_FORGOTTEN, lock_after, normal_login
 from app.services.sealing import keyed_digest
@@ -22,9 +22,8 @@ async def reserve_attempt(work: Work, *, login: str) -> timedelta | None:
     Commit before the attempt: it counts even though its reply is a refusal.
     """
     key = _digest(work, login)
-    insert = sqlite.insert if work.session.get_bind().dialect.name == "sqlite" else postgresql.insert
     await work.session.execute(
-        insert(Attempts)
+        insert_into(work.session, Attempts)
         .values(login_digest=key, failures=0, last_at=work.now)
         .on_conflict_do_nothing(index_elements=[Attempts.login_digest])
     )

@@ -7,9 +7,9 @@ from typing import Self
 from uuid import UUID
 
 from sqlalchemy import String, and_, cast, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ColumnElement
 
+from app.database import insert_into
 from app.errors import Forbidden, NotFound
 from app.ids import new_id
 from app.models.accounts import Account, AccountKind, Grant, Role, ScopeKind
@@ -73,9 +73,8 @@ async def give_role(work: Work, *, account_id: UUID, role: Role, scope: Scope) -
     That the administration roles lie in different hands is the unique index
     `uq_grants_administration`, so it holds for simultaneous grants too. Raises RolesIncompatible.
     """
-    insert = sqlite.insert if work.session.get_bind().dialect.name == "sqlite" else postgresql.insert
     grant: Grant | None = await work.session.scalar(
-        insert(Grant)
+        insert_into(work.session, Grant)
         .values(
             id=new_id(),
             account_id=account_id,

@@ -8,8 +8,8 @@ from typing import Self
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from app.database import insert_into
 from app.errors import Forbidden, NotFound
 from app.ids import new_id, new_secret
 from app.models.accounts import Account, AccountKind, Role
@@ -67,9 +67,8 @@ async def create_staff(
     """
     work.actor.must(Role.security_admin)
     secret = new_secret()
-    insert = sqlite.insert if work.session.get_bind().dialect.name == "sqlite" else postgresql.insert
     account = await work.session.scalar(
-        insert(Account)
+        insert_into(work.session, Account)
         .values(
             id=new_id(),
             kind=AccountKind.staff.value,

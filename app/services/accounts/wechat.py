@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from sqlalchemy import or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from app.database import insert_into
 from app.errors import NotFound
 from app.ids import new_id
 from app.models.accounts import Account, AccountKind
@@ -47,9 +47,8 @@ async def _find_or_create(work: Work, openid: str) -> Account:
     if (account := await work.session.scalar(known)) is not None:
         return account
     account_id = new_id()
-    insert = sqlite.insert if work.session.get_bind().dialect.name == "sqlite" else postgresql.insert
     await work.session.execute(
-        insert(Account)
+        insert_into(work.session, Account)
         .values(
             id=account_id,
             kind=AccountKind.wechat.value,

@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import case, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from app.database import insert_into
 from app.ids import new_id
 from app.models.couriers import Person
 from app.models.rosters import Departure, Roster, RosterEntry, RosterRefusal
@@ -165,8 +165,7 @@ def _upsert(work: Work) -> Any:
     An empty cell takes nothing away, and whoever had not left is not listed anew.
     """
     entries = RosterEntry.__table__.c
-    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(RosterEntry.__table__)
+    statement = insert_into(work.session, RosterEntry.__table__)
     new = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=[entries.employer_id, entries.document_index],
