@@ -8,12 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 AHEAD = 3
 """Months: a worker may stand still for a quarter."""
+PATIENCE = "500ms"
+"""Attaching a month locks the partition for all others, and while it waits for that lock every scan waits
+behind it. A long read may be in the way: then another run is better than a gate that stands still."""
 
 
 async def ensure_partitions(session: AsyncSession, now: datetime, *, ahead: int = AHEAD) -> list[str]:
     """Makes the partitions for the month of `now` and `ahead` more; the names of those it made.
 
     Scans that had to go to the partition for all others are moved along. Does nothing on SQLite.
+    Raises DBAPIError where somebody reads scans for longer than `PATIENCE`; nothing is changed then.
     """
     if session.get_bind().dialect.name != "postgresql":
         return []
@@ -28,6 +32,10 @@ async def ensure_partitions(session: AsyncSession, now: datetime, *, ahead: int 
         start, end = _month(number), _month(number + 1)
         name = f"scans_y{start:%Y}m{start:%m}"
         if name not in there:
+            if not made:
+                await session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+                # Held from before the move, so that no scan lands there between it and the attaching.
+                await session.execute(text("LOCK TABLE scans_other IN ACCESS EXCLUSIVE MODE"))
             await _make(session, name, start, end)
             made.append(name)
     return made

@@ -1,0 +1,82 @@
+"""Months of scans are made ahead, and take along what came before them."""
+
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.database import Database
+from app.models.scans import Direction, Scan
+from app.runtime import Runtime
+from app.services.codes.format import Cause
+from app.services.codes.reading import Unreadable
+from app.services.scans.partitions import ensure_partitions
+from app.services.scans.presentation import Presentation
+from app.settings import Secrets, Settings
+from tests.clocks import SettableClock
+from tests.factories.scans import open_gate
+from tests.factories.work import seeding
+
+MONTHS = ["scans_y2026m05", "scans_y2026m06", "scans_y2026m07", "scans_y2026m08"]
+
+
+@pytest.fixture
+async def running(
+    own_database: Database, settings: Settings, secrets: Secrets, clock: SettableClock
+) -> AsyncIterator[Runtime]:
+    runtime = Runtime.of(settings, secrets, database=own_database, clock=clock)
+    yield runtime
+    await runtime.close()
+
+
+async def make_months(runtime: Runtime) -> list[str]:
+    async with seeding(runtime) as work:
+        return await ensure_partitions(work.session, work.now)
+
+
+async def places(runtime: Runtime) -> Sequence[str]:
+    """In which table each scan lies."""
+    async with runtime.database.session(write=False) as session:
+        found = await session.scalars(text("SELECT tableoid::regclass::text FROM scans ORDER BY recorded_at"))
+        return list(found)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_months_take_along_the_scans_that_came_before_them(
+    running: Runtime, clock: SettableClock
+) -> None:
+    gate = await open_gate(running, name="翠湖苑")
+    claims = running.access_tokens.read(gate.guard["Authorization"].removeprefix("Bearer "), running.clock)
+    scan = Presentation(
+        enrolment_id=gate.enrolment_id,
+        scan_id=uuid4(),
+        account_id=UUID(claims.sub),
+        sign_in_id=UUID(claims.sid),
+        direction=Direction.entry,
+        device_time=clock(),
+        language="zh",
+        read=Unreadable(bytes(32), 5, Cause.LENGTH),
+    )
+    answer = await running.gathering.admit(scan)
+    assert await places(running) == ["scans_other"]
+    assert await make_months(running) == MONTHS
+    assert await make_months(running) == []
+    assert await places(running) == MONTHS[:1]
+    again = await running.gathering.admit(scan)
+    assert (again.repeated, again.scan) == (True, answer.scan)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_who_reads_for_long_holds_up_no_scan(running: Runtime) -> None:
+    async with running.database.session(write=False) as reader:
+        await reader.execute(select(Scan.id))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await make_months(running)
+    assert await make_months(running) == MONTHS
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+async def test_one_file_has_no_months(running: Runtime) -> None:
+    assert await make_months(running) == []
