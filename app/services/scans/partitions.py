@@ -26,7 +26,7 @@ async def ensure_partitions(session: AsyncSession, now: datetime, *, ahead: int 
             text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'scans'::regclass")
         )
     )
-    made = []
+    made: list[str] = []
     first = now.astimezone(UTC)
     for number in range(first.year * 12 + first.month - 1, first.year * 12 + first.month + ahead):
         start, end = _month(number), _month(number + 1)
