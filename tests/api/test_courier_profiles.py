@@ -14,6 +14,7 @@ from app.models.couriers import Affiliation, CourierChange, Person
 from app.models.employers import Employer
 from app.runtime import Runtime
 from app.settings import Settings
+from tests.clocks import SettableClock
 from tests.factories.accounts import signed_in, within_employer
 from tests.factories.couriers import (
     Applicant,
@@ -126,6 +127,22 @@ async def test_a_further_affiliation_shows_once_it_is_confirmed(
     decided = await client.post(f"/v1/reviews/{review['id']}/decision", json=decision, headers=reviewer)
     assert decided.status_code == 200, decided.text
     assert (await shown_card(runtime)).employer == "晨光速运、渝快达"
+
+
+async def test_a_yes_confirms_nothing_that_was_named_after_the_question(
+    client: httpx.AsyncClient, runtime: Runtime, clock: SettableClock, verified: dict[str, str]
+) -> None:
+    for name in ("渝快达", "山城速递"):
+        other = await employer_called(runtime, name)
+        tie = {"employer_id": str(other.id), "kind_of_work": "errand", "vehicle": "on_foot"}
+        await client.post(f"{ME}/affiliations", json=tie, headers=verified)
+        clock.advance(seconds=1)
+    reviewer = await staff(runtime, Role.reviewer)
+    for shown in ("晨光速运、渝快达", "晨光速运、渝快达、山城速递"):
+        (review,) = (await client.get("/v1/reviews?state=open", headers=reviewer)).json()["items"]
+        decision = {"approve": True, "reason": "劳动合同已核对"}
+        await client.post(f"/v1/reviews/{review['id']}/decision", json=decision, headers=reviewer)
+        assert (await shown_card(runtime)).employer == shown
 
 
 async def test_one_affiliation_ends_and_nothing_else(

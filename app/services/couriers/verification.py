@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, update
@@ -136,10 +137,16 @@ async def close_reviews(
     )
 
 
-async def vouch_all(work: Work, *, courier: Courier) -> None:
-    """Confirms every live affiliation of a courier, as a reviewer's yes does."""
-    for tie in await live_affiliations(work, courier_id=courier.id):
-        tie.vouched_at = tie.vouched_at or work.now
+async def vouch_reviewed(work: Work, *, courier: Courier, opened_at: datetime) -> bool:
+    """Confirms the live affiliations that were there when a review was opened, as its yes does.
+
+    What a courier named since may be what the reviewer never saw. Returns whether any such is left.
+    """
+    ties = await live_affiliations(work, courier_id=courier.id)
+    for tie in ties:
+        if tie.started_at <= opened_at:
+            tie.vouched_at = tie.vouched_at or work.now
+    return any(tie.vouched_at is None for tie in ties)
 
 
 async def live_affiliations(work: Work, *, courier_id: UUID) -> list[Affiliation]:

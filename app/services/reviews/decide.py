@@ -7,14 +7,14 @@ from sqlalchemy import select, update
 
 from app.errors import NotFound
 from app.models.accounts import Role
-from app.models.couriers import Courier, CourierState
+from app.models.couriers import Courier, CourierState, Person
 from app.models.notices import NoticeKind
 from app.models.reviews import Review, ReviewKind, ReviewState
 from app.services import audit, notices
 from app.services.couriers.errors import TransitionRefused
 from app.services.couriers.recovery import move_profile
 from app.services.couriers.states import change_state, lock_courier, renew_card
-from app.services.couriers.verification import vouch_all
+from app.services.couriers.verification import verify_or_queue, vouch_reviewed
 from app.services.reviews.errors import OwnReview, ReviewDecided
 from app.services.rosters.departures import apply_departures, cancel_departures
 from app.work import Work
@@ -23,11 +23,11 @@ from app.work import Work
 async def decide(work: Work, *, review_id: UUID, approve: bool, reason: str) -> Review:
     """Answers a review and does what follows from the answer.
 
-    A verification makes the courier verified and confirms the affiliations; a recovery moves the
-    profile; departures are applied. A no cancels departures and otherwise changes nothing but the
-    review, and the account that asked is told. Of decisions at once the first stands. Raises
-    NotFound, OwnReview, ReviewDecided, and TransitionRefused or AlreadyRegistered where a yes is no
-    longer possible.
+    A verification makes the courier verified and confirms the affiliations that it was opened with;
+    those named since have another review. A recovery moves the profile; departures are applied. A no
+    cancels departures and otherwise changes nothing but the review, and the account that asked is
+    told. Of decisions at once the first stands. Raises NotFound, OwnReview, ReviewDecided, and
+    TransitionRefused or AlreadyRegistered where a yes is no longer possible.
     """
     review = await _take(work, review_id, approve=approve, reason=reason)
     audit.record(
@@ -94,7 +94,7 @@ async def _follow(work: Work, review: Review, reason: str) -> None:
 
 async def _verify(work: Work, review: Review, reason: str) -> None:
     courier = await work.session.get_one(Courier, review.courier_id)
-    await vouch_all(work, courier=courier)
+    unseen = await vouch_reviewed(work, courier=courier, opened_at=review.opened_at)
     match CourierState(courier.state):
         case CourierState.pending:
             await change_state(work, courier=courier, to=CourierState.verified, reason=reason)
@@ -102,3 +102,6 @@ async def _verify(work: Work, review: Review, reason: str) -> None:
             await renew_card(work, courier=courier)
         case CourierState.suspended | CourierState.left:
             raise TransitionRefused(state=courier.state)
+    if unseen:
+        person = await work.session.get_one(Person, courier.person_id)
+        await verify_or_queue(work, courier=courier, person=person)
