@@ -127,7 +127,7 @@ async def list_refused(
 async def mark_left(employer_id: Id, body: DeparturesMarked, work: KeeperWrites) -> Departures:
     """Ends this employer's affiliations with people of its roster; they keep everything else.
 
-    Of its roster 5 % may go in one day, or 5 people; those beyond wait for a reviewer's yes. For the
+    Of its roster 5 % may go in one day; those beyond wait for a reviewer's yes. For the
     employer's own users and for registrars whose role holds everywhere.
     """
     marking = mark_documents(

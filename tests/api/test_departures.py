@@ -18,7 +18,6 @@ from app.models.notices import Notice, NoticeKind
 from app.models.reviews import Review
 from app.models.rosters import Departure, RosterEntry
 from app.runtime import Runtime
-from app.services.rosters.rules import DEPARTURES_ALWAYS
 from app.settings import Secrets, Settings
 from tests.clocks import SettableClock
 from tests.factories.accounts import EVERYWHERE, signed_in, within_area, within_employer
@@ -202,15 +201,14 @@ async def test_the_day_is_that_of_the_deployments_zone(
     assert outcome(await mark(client, employer, keeper, *rest[:SHARE])) == (9, 1, 0, 0)
 
 
-async def test_a_small_roster_may_let_go_of_a_few_and_new_names_make_none_larger(
+async def test_names_of_today_make_no_roster_larger(
     client: httpx.AsyncClient, runtime: Runtime
 ) -> None:
     async with seeding(runtime) as work:
         small = await make_employer(work, name="小店配送")
         await put_on_roster(work, employer=small, people=ROSTER)  # today
     keeper = await keeper_of(runtime, small)
-    marked = await mark(client, small, keeper, *ROSTER[: DEPARTURES_ALWAYS + 1])
-    assert outcome(marked) == (DEPARTURES_ALWAYS, 1, 0, 0)
+    assert outcome(await mark(client, small, keeper, ROSTER[0])) == (0, 1, 0, 0)
 
 
 async def test_strangers_and_bad_numbers_are_named_by_their_place(

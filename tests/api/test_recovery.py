@@ -139,6 +139,7 @@ async def touch_all(
         ("PUT", f"{ME}/consents", consents),
         ("PUT", f"{ME}/photo", {}),
         ("POST", f"{ME}/affiliations", tie),
+        ("POST", "/v1/codes", {"count": 1}),
         ("POST", f"/v1/couriers/affiliations/{tie_id}/ending", {"reason": "换工作"}),
         ("DELETE", ME, None),
     ):

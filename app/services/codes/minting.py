@@ -11,9 +11,10 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.clock import from_epoch, service_day
-from app.errors import Problem, Text
+from app.errors import NotFound, Problem, Text
 from app.models.couriers import Courier, CourierState, DayHandle
 from app.services.codes import format as code_format
+from app.services.couriers.own import claimed_state
 from app.services.keys.ring import KeyRing, load_key_states
 from app.work import Work
 
@@ -129,13 +130,19 @@ def day_handle(work: Work, day: date, courier_id: UUID, codes_from: datetime | N
 
 
 async def _own_courier(work: Work) -> Courier:
+    """The caller's profile, if it is verified.
+
+    Who has only laid claim to a profile is answered as for a registration of their own in that state:
+    any other answer would tell whether the document is known.
+    """
     courier = await work.session.scalar(select(Courier).where(Courier.account_id == work.actor.account_id))
-    if courier is None:
-        raise NotACourier
-    if courier.state != CourierState.verified:
-        name = STATE_NAMES[CourierState(courier.state)]
-        raise NotVerified(zh=name.zh, en=name.en)
-    return courier
+    if courier is not None and courier.state == CourierState.verified:
+        return courier
+    try:
+        state = CourierState(courier.state) if courier else await claimed_state(work)
+    except NotFound:
+        raise NotACourier from None
+    raise NotVerified(zh=STATE_NAMES[state].zh, en=STATE_NAMES[state].en)
 
 
 async def _store_handles(work: Work, courier_id: UUID, handles: dict[date, bytes]) -> None:

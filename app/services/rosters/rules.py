@@ -43,11 +43,8 @@ def compare(before: Known | None, person: ListedPerson) -> Listing:
 
 DEPARTURE_PERCENT = 5
 """Of the roster as the day began. An employer that lets go of more in one day either ends its work
-here or has sent the wrong file, and either is worth a second look (product principle 3)."""
-
-DEPARTURES_ALWAYS = 5
-"""People a day who may be marked whatever the roster's size: 5 % of a small one is nobody, and a
-courier company of ten must be able to say that two have left."""
+here or has sent the wrong file, and either is worth a second look (product principle 3). Of a roster
+below twenty that is nobody: there every departure waits for a yes."""
 
 
 def departures_allowed(*, roster: int, gone: int) -> int:
@@ -57,4 +54,4 @@ def departures_allowed(*, roster: int, gone: int) -> int:
     whoever was listed today does not count, or an employer could list strangers to let go of more.
     `gone` counts those marked today without a yes.
     """
-    return max(0, max(DEPARTURES_ALWAYS, roster * DEPARTURE_PERCENT // 100) - gone)
+    return max(0, roster * DEPARTURE_PERCENT // 100 - gone)

@@ -11,10 +11,12 @@ from app.services.scans.admission import admit
 from app.services.scans.answers import Answer
 from app.services.scans.errors import GateBusy
 from app.services.scans.presentation import Presentation
-from app.work import Actor, Deployment, begin_work
+from app.work import Actor, Deployment, Work
 
 LARGEST_LIST = 256
 """Scans of one transaction: enough to share a commit among, small enough to stay within milliseconds."""
+GATE = Actor.command("gate")
+"""Who admits: no account in particular, since a list holds the scans of many."""
 MOST_WAITING = 4096
 """Scans that may wait. At the slowest measured rate these are stored within the patience of a guard."""
 
@@ -74,9 +76,9 @@ class Gathering:
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
         try:
-            async with begin_work(
-                self._database, self._deployment, now=self._clock(), actor=Actor.command("gate")
-            ) as work:
+            async with self._database.session() as session:
+                # The clock is read under the lock, which on SQLite another process may hold for seconds.
+                work = Work(session, self._clock(), GATE, self._deployment)
                 results = await admit(work, [waiting.presentation for waiting in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, not to this task
             if len(batch) > 1 and not isinstance(error, Problem):
