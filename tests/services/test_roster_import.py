@@ -10,17 +10,22 @@ from sqlalchemy import event, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database import Database
-from app.models.couriers import CourierState
+from app.models.couriers import CourierState, DocumentType, KindOfWork, Purpose, Vehicle
 from app.models.employers import Employer
 from app.models.rosters import Roster, RosterEntry
 from app.runtime import Runtime
+from app.services.couriers.claims import AffiliationClaim, Application, ConsentAnswer
 from app.services.couriers.identity import document_index
+from app.services.couriers.own import OwnProfile
+from app.services.couriers.register import register_courier
 from app.services.rosters.delivery import CHUNK, deliver_roster
 from app.services.rosters.reading import Delivery, read_delivery
+from app.services.wechat.client import WeChatPhone
 from app.settings import Secrets, Settings
-from app.work import Work
+from app.work import Actor, Work, begin_work
 from tests.clocks import SettableClock
-from tests.factories.couriers import make_courier
+from tests.conftest import NOON
+from tests.factories.couriers import make_courier, make_wechat_account
 from tests.factories.employers import make_employer
 from tests.factories.rosters import csv_file, people, put_on_roster
 from tests.factories.work import seeding
@@ -136,3 +141,35 @@ async def test_deliveries_at_once_store_each_person_once(
     async with seeding(runtime) as work:
         assert await work.session.scalar(select(func.count()).select_from(RosterEntry)) == 2 * 79
     await runtime.close()
+
+
+async def test_who_registers_while_the_roster_arrives_is_found_on_it(
+    own_database: Database, settings: Settings, secrets: Secrets
+) -> None:
+    runtime = Runtime.of(settings, secrets, database=own_database, clock=SettableClock(NOON))
+    (person,) = people(1)
+    async with seeding(runtime) as work:
+        employer = await make_employer(work, name="晨光速运")
+        account = await make_wechat_account(work, openid="registers-meanwhile")
+    application = Application(
+        name=person.name,
+        document_type=DocumentType.resident_id,
+        document_number=person.document,
+        birth_date=None,
+        affiliations=(AffiliationClaim(employer.id, KindOfWork.food_delivery, Vehicle.e_bike, None),),
+        consents=[ConsentAnswer(purpose, "2026-05", given=True) for purpose in Purpose],
+    )
+
+    async def register() -> OwnProfile:
+        actor = Actor("wechat", account.id)
+        async with begin_work(own_database, runtime.deployment, now=NOON, actor=actor) as work:
+            phone = WeChatPhone(number=person.phone, country_code="86")
+            return await register_courier(work, application=application, phone=phone)
+
+    async with seeding(runtime) as work:
+        await deliver_roster(work, employer_id=employer.id, delivery=delivery_of(work, 1))
+        registering = asyncio.create_task(register())
+        await asyncio.sleep(0.5)
+        assert not registering.done()
+    assert (await registering).state == CourierState.verified
+    await runtime.http.aclose()

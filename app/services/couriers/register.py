@@ -74,7 +74,7 @@ async def register_courier(work: Work, *, application: Application, phone: WeCha
     await work.session.execute(
         select(Account.id).where(Account.id == work.actor.account_id).with_for_update(key_share=True)
     )
-    document = await _check(work, application)
+    document = await _check(work, application, hold=True)
     number = normalise_phone(phone.country_code, phone.number)
     identity = identify(document, application.name, number)
     own = await _reusable_courier(work, lock=True)
@@ -135,7 +135,7 @@ async def _withdraw_claim(work: Work) -> None:
     audit.record(work, "reviews.withdrawn", subject_kind="review", subject_id=withdrawn, reason=WITHDRAWN)
 
 
-async def _check(work: Work, application: Application) -> Document:
+async def _check(work: Work, application: Application, *, hold: bool = False) -> Document:
     require_gate_consent(application.consents)
     if not any(char.isalpha() for char in comparable_name(application.name)):
         raise InvalidName
@@ -149,8 +149,8 @@ async def _check(work: Work, application: Application) -> Document:
         application.affiliations
     ):
         raise AffiliationExists
-    for employer_id in {claim.employer_id for claim in application.affiliations}:
-        await require_employer(work, employer_id=employer_id)
+    for employer_id in sorted({claim.employer_id for claim in application.affiliations}):
+        await require_employer(work, employer_id=employer_id, hold=hold)
     return document
 
 

@@ -101,9 +101,13 @@ async def read_employer(work: Work, *, employer_id: UUID) -> Employer:
     return employer
 
 
-async def require_employer(work: Work, *, employer_id: UUID) -> Employer:
-    """The employer that something new is to be tied to; raises UnknownEmployer and EmployerEnded."""
-    employer = await work.session.get(Employer, employer_id)
+async def require_employer(work: Work, *, employer_id: UUID, hold: bool = False) -> Employer:
+    """The employer that something new is to be tied to; raises UnknownEmployer and EmployerEnded.
+
+    With `hold` its roster cannot change until the transaction ends, nor is one missed that is just
+    being delivered.
+    """
+    employer = await work.session.get(Employer, employer_id, with_for_update={"read": True} if hold else None)
     if employer is None:
         raise UnknownEmployer
     if employer.ended_at is not None:
