@@ -201,9 +201,7 @@ async def test_the_day_is_that_of_the_deployments_zone(
     assert outcome(await mark(client, employer, keeper, *rest[:SHARE])) == (9, 1, 0, 0)
 
 
-async def test_names_of_today_make_no_roster_larger(
-    client: httpx.AsyncClient, runtime: Runtime
-) -> None:
+async def test_names_of_today_make_no_roster_larger(client: httpx.AsyncClient, runtime: Runtime) -> None:
     async with seeding(runtime) as work:
         small = await make_employer(work, name="小店配送")
         await put_on_roster(work, employer=small, people=ROSTER)  # today
