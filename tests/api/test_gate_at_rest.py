@@ -6,7 +6,6 @@ from pathlib import Path
 import httpx
 
 from app.database import Database
-from app.logs import configure_logs
 from app.main import create_app
 from app.runtime import Runtime
 from app.services.codes.format import parse_code_text
@@ -14,6 +13,7 @@ from app.settings import Secrets, Settings
 from tests.clocks import SettableClock
 from tests.conftest import NOON
 from tests.factories.scans import bring_courier, mint, open_gate
+from tests.logs import captured_logs
 from tests.storage import everything_stored
 
 MISTAKEN = "13800138402 at the wrong counter"
@@ -23,8 +23,13 @@ MISTAKEN = "13800138402 at the wrong counter"
 async def test_no_code_token_or_surname_is_stored_or_logged(
     own_database: Database, settings: Settings, secrets: Secrets, tmp_path: Path
 ) -> None:
-    logs = io.StringIO()
-    configure_logs("DEBUG", logs)
+    with captured_logs() as logs:
+        await _look(own_database, settings, secrets, tmp_path, logs)
+
+
+async def _look(
+    own_database: Database, settings: Settings, secrets: Secrets, tmp_path: Path, logs: io.StringIO
+) -> None:
     runtime = Runtime.of(settings, secrets, database=own_database, clock=SettableClock(NOON))
     gate = await open_gate(runtime, name="翠湖苑")
     courier = await bring_courier(runtime, serial=7)

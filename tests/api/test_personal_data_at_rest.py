@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from app.database import Database
-from app.logs import configure_logs
 from app.main import create_app
 from app.models.accounts import Role
 from app.runtime import Runtime
@@ -18,6 +17,7 @@ from app.standin.remote import StandIn
 from tests.clocks import SettableClock
 from tests.conftest import NOON
 from tests.factories.couriers import Applicant, arrive, employer_called, list_on_roster, made_up_id, staff
+from tests.logs import captured_logs
 from tests.storage import everything_stored
 
 DOCUMENT = made_up_id(401)
@@ -35,8 +35,18 @@ def settings(wechat_settings: Settings) -> Settings:
 async def test_nothing_personal_is_stored_or_logged_in_plain_text(
     own_database: Database, settings: Settings, secrets: Secrets, standin: StandIn, tmp_path: Path
 ) -> None:
-    logs = io.StringIO()
-    configure_logs("DEBUG", logs)
+    with captured_logs() as logs:
+        await _look(own_database, settings, secrets, standin, tmp_path, logs)
+
+
+async def _look(
+    own_database: Database,
+    settings: Settings,
+    secrets: Secrets,
+    standin: StandIn,
+    tmp_path: Path,
+    logs: io.StringIO,
+) -> None:
     runtime = Runtime.of(settings, secrets, database=own_database, clock=SettableClock(NOON))
     employer = await employer_called(runtime, "晨光速运")
     transport = httpx.ASGITransport(app=create_app(runtime), raise_app_exceptions=False)

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import httpx
 import pytest
-import structlog
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Scope
@@ -22,8 +21,9 @@ from app.api.measures import install_measures
 from app.api.problems import install_problem_handlers
 from app.api.schemas import base
 from app.api.walls import CLIENT, BrokenAnswer, WallSettings, install_walls, remember_account
-from app.logs import configure_logs, outline
+from app.logs import outline
 from app.metrics import Metrics
+from tests.logs import captured_logs
 
 PLANTED = ("509999199001011234", "13812345678", "王小明")
 """An ID number of a county that does not exist, a phone number, a name."""
@@ -97,14 +97,8 @@ class Site:
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     """Everything logged while the test runs."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure_logs("INFO", stream)
-    yield stream
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with captured_logs("INFO") as stream:
+        yield stream
 
 
 async def test_every_answer_is_named_and_kept_private() -> None:
