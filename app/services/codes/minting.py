@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.clock import from_epoch, service_day
+from app.database import insert_into
 from app.errors import NotFound, Problem, Text
 from app.models.couriers import Courier, CourierState, DayHandle
 from app.services.codes import format as code_format
@@ -151,9 +151,8 @@ async def _store_handles(work: Work, courier_id: UUID, handles: dict[date, bytes
     A second courier with the same handle on one day has a chance of 2^-64 a pair. That one has no code
     that day rather than another's name.
     """
-    insert = postgresql.insert if work.session.get_bind().dialect.name == "postgresql" else sqlite.insert
     await work.session.execute(
-        insert(DayHandle).on_conflict_do_nothing(),
+        insert_into(work.session, DayHandle).on_conflict_do_nothing(),
         [{"day": day, "handle": handle, "courier_id": courier_id} for day, handle in handles.items()],
     )
     owners = await work.session.scalars(

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from app.database import insert_into
 from app.errors import NotFound
 from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
@@ -43,7 +42,7 @@ async def give_outcome(work: Work, *, enrolment_id: UUID, scan_id: UUID, outcome
     if await work.session.get(ScanAnnulment, scan.id) is not None:
         raise ScanAnnulled
     await work.session.execute(
-        _insert(work, ScanOutcome)
+        insert_into(work.session, ScanOutcome)
         .values(scan=scan.id, outcome=outcome, at=work.now, account_id=work.actor.account_id)
         .on_conflict_do_nothing()
     )
@@ -64,7 +63,7 @@ async def annul(work: Work, *, enrolment_id: UUID, scan_id: UUID, reason: str) -
     if before is None and work.now - scan.recorded_at > ANNULLED_WITHIN:
         raise AnnulmentTooLate
     await work.session.execute(
-        _insert(work, ScanAnnulment)
+        insert_into(work.session, ScanAnnulment)
         .values(scan=scan.id, reason=reason, at=work.now, account_id=work.actor.account_id)
         .on_conflict_do_nothing()
     )
@@ -99,7 +98,3 @@ async def _scan_of_own_shift(work: Work, enrolment_id: UUID, scan_id: UUID) -> S
     if scan is None:
         raise NotFound
     return scan
-
-
-def _insert(work: Work, table: Any) -> Any:
-    return (postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)

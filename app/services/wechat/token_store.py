@@ -7,11 +7,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import civil_day
-from app.database import Database
+from app.database import Database, insert_into
 from app.models.wechat import WeChatAccessToken
 from app.services.sealing import SealBroken, Vault
 
@@ -130,9 +129,8 @@ class SqlTokenStore:
         return True
 
     async def _insert_row(self, session: AsyncSession, account: Account) -> None:
-        insert = postgresql.insert if self._database.dialect == "postgresql" else sqlite.insert
         await session.execute(
-            insert(WeChatAccessToken)
+            insert_into(session, WeChatAccessToken)
             .values(base_url=account.base_url, appid=account.appid, version=0, forced_count=0)
             .on_conflict_do_nothing()
         )
