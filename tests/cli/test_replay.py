@@ -225,7 +225,7 @@ async def test_production_refuses(tmp_path: Path) -> None:
         ("a.csv", b"courier_id,when,place\n", "must name event_time exactly once"),
         ("a.csv", b"courier_id,event_time,place,place\n", "must name place exactly once"),
         ("a.csv.gz", b"courier_id,event_time,place\n", "is not a gzip file"),
-        ("a.csv.gz", gzip.compress(b"courier_id,event_time,place\n")[:-6], "is a damaged gzip file"),
+        ("a.csv.gz", gzip.compress(b"courier_id,event_time,place\n", mtime=0)[:-6], "is a damaged gzip file"),
         ("a.csv", "courier_id,event_time,place\n老王,,\n".encode("gb18030"), "is not in UTF-8"),
         ("a.csv", b'courier_id,event_time,place\n"a,b,c\n', "is not a CSV file"),
         ("a.csv", b"courier_id,event_time,place\n" + b"x" * 200_000, "is not a CSV file"),
