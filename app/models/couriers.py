@@ -97,7 +97,7 @@ class Courier(Base):
     card_id: Mapped[UUID | None] = mapped_column(Id)
     """The current card; None until the courier was verified for the first time."""
     photo_id: Mapped[UUID | None] = mapped_column(Id)
-    codes_from: Mapped[datetime | None] = mapped_column(Instant)
+    codes_from: Mapped[datetime | None] = mapped_column(Instant, index=True)
     """Codes made before this time have ended, those for later slots too: the profile moved to another
     account then, and the handle of a day is another one since."""
 
@@ -106,7 +106,7 @@ class CourierChange(Base):
     """One change of state: from, to, who, when, why."""
 
     __tablename__ = "courier_changes"
-    __table_args__ = (Index(None, "courier_id", "id"),)
+    __table_args__ = (Index(None, "courier_id", "id"), Index(None, "at"))
 
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)
     courier_id: Mapped[UUID] = mapped_column(Id, ForeignKey("couriers.id"))

@@ -19,6 +19,8 @@ class ReviewKind(StrEnum):
     """May this account take over the profile whose document it showed?"""
     departures = "departures"
     """Did so many people really leave this employer?"""
+    sharing = "sharing"
+    """Do two people show the code of this courier?"""
 
 
 class ReviewState(StrEnum):
@@ -45,6 +47,13 @@ class Review(Base):
             unique=True,
             sqlite_where=text("state = 'open' AND courier_id IS NOT NULL"),
             postgresql_where=text("state = 'open' AND courier_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_reviews_sharing",
+            "courier_id",
+            unique=True,
+            sqlite_where=text("state = 'open' AND kind = 'sharing'"),
+            postgresql_where=text("state = 'open' AND kind = 'sharing'"),
         ),
     )
 

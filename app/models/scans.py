@@ -5,7 +5,19 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Integer, LargeBinary, SmallInteger, String, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Digest, Document, Id, Instant, must_be_one_of, one_of, table_args
@@ -36,31 +48,41 @@ class Outcome(StrEnum):
 class Scan(Base):
     """One presentation of a code at a gate, with its verdict.
 
-    `recorded_at` is the server's time and the partition key. The columns of the code are None where
-    the text could not be read; then `code_digest`, `code_length` and `unreadable_cause` say what is known.
-    The identity that was shown is named by `card_id`, never copied here.
+    `recorded_at` is when the server stored it, and the partition key; `happened_at` is when the courier
+    stood at the gate: the same online, the device's time for a scan made offline. An offline scan has a
+    `sequence`; `verdict` and `reason` are then what the device decided, and `server_verdict` and
+    `server_reason` what the server would have. The columns of the code are None where the text could not
+    be read; then `code_digest`, `code_length` and `unreadable_cause` say what is known. The identity that
+    was shown is named by `card_id`, never copied here.
     """
 
     __tablename__ = "scans"
     __table_args__ = table_args(
         must_be_one_of("direction", Direction),
         must_be_one_of("verdict", Verdict),
-        Index(None, "courier_id", "recorded_at"),
-        Index(None, "compound_id", "recorded_at"),
-        Index(None, "gate_id", "recorded_at"),
+        must_be_one_of("server_verdict", Verdict),
+        CheckConstraint(
+            "(sequence IS NULL) = (server_verdict IS NULL) AND (sequence IS NULL) = (server_reason IS NULL)",
+            name="judged_twice_offline",
+        ),
+        Index(None, "courier_id", "happened_at"),
+        Index(None, "compound_id", "happened_at"),
+        Index(None, "gate_id", "happened_at"),
         postgresql_partition_by="RANGE (recorded_at)",
     )
 
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)
     recorded_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    happened_at: Mapped[datetime] = mapped_column(Instant)
     scan_id: Mapped[UUID] = mapped_column(Id)
     """Made by the device; unique within the enrolment (see ScanKey)."""
     enrolment_id: Mapped[UUID] = mapped_column(Id)
-    shift_id: Mapped[UUID] = mapped_column(Id)
+    shift_id: Mapped[UUID | None] = mapped_column(Id)
+    """None where nobody was on shift: the device alone got a verdict then, and no identity."""
     gate_id: Mapped[UUID] = mapped_column(Id)
     compound_id: Mapped[UUID] = mapped_column(Id)
     account_id: Mapped[UUID] = mapped_column(Id)
-    """The guard."""
+    """The guard; the device where it scanned by itself or offline with nobody on shift."""
     courier_id: Mapped[UUID | None] = mapped_column(Id)
     card_id: Mapped[UUID | None] = mapped_column(Id)
     direction: Mapped[str] = mapped_column(one_of(Direction))
@@ -83,6 +105,13 @@ class Scan(Base):
     """What fills the sentence: time and gate of the first use, and the like; no personal data."""
     language: Mapped[str] = mapped_column(String(2))
     """In which the guard was answered, so that a repetition reads the same."""
+
+    sequence: Mapped[int | None] = mapped_column(BigInteger)
+    """The device's count of its offline scans; None for a scan made online."""
+    server_verdict: Mapped[str | None] = mapped_column(one_of(Verdict))
+    server_reason: Mapped[str | None] = mapped_column(String(32))
+    doubtful: Mapped[bool] = mapped_column(Boolean)
+    """An offline scan whose time contradicts what the device said when it last spoke to the server."""
 
 
 class ScanKey(Base):
@@ -108,8 +137,11 @@ class CodeUse(Base):
     subject: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
     jti: Mapped[bytes] = mapped_column(LargeBinary(6), primary_key=True)
     scan: Mapped[UUID] = mapped_column(Id)
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+    """Of the scan: with its id, where it is stored."""
     gate_id: Mapped[UUID] = mapped_column(Id)
     used_at: Mapped[datetime] = mapped_column(Instant)
+    """When it happened. An offline scan that becomes known later but happened before takes the place."""
 
 
 class ScanOutcome(Base):
@@ -133,3 +165,52 @@ class ScanAnnulment(Base):
     reason: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Instant)
     account_id: Mapped[UUID] = mapped_column(Id)
+
+
+class Whereabouts(Base):
+    """Where a courier passed a gate last; one row a courier, whatever the history.
+
+    It answers who is inside and whether somebody came faster than travel allows, without a look at scans.
+    """
+
+    __tablename__ = "whereabouts"
+    __table_args__ = (
+        must_be_one_of("direction", Direction),
+        Index(
+            "ix_whereabouts_inside",
+            "compound_id",
+            "at",
+            sqlite_where=text("direction = 'in'"),
+            postgresql_where=text("direction = 'in'"),
+        ),
+    )
+
+    courier_id: Mapped[UUID] = mapped_column(Id, ForeignKey("couriers.id"), primary_key=True)
+    scan: Mapped[UUID] = mapped_column(Id)
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+    """Of the scan: with its id, where it is stored."""
+    at: Mapped[datetime] = mapped_column(Instant)
+    """When it happened."""
+    gate_id: Mapped[UUID] = mapped_column(Id)
+    compound_id: Mapped[UUID] = mapped_column(Id)
+    direction: Mapped[str] = mapped_column(one_of(Direction))
+
+
+class Difference(Base):
+    """Something about a scan that its gate should know afterwards, until somebody ticks it off.
+
+    Of an offline scan what the server would have said, where it differs; of any scan that its code had
+    been used before, where that became known later.
+    """
+
+    __tablename__ = "differences"
+    __table_args__ = (Index(None, "gate_id", "noted_at", "scan", "reason"),)
+
+    scan: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    reason: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """A reason of a verdict, or `doubtful`."""
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+    gate_id: Mapped[UUID] = mapped_column(Id, ForeignKey("gates.id"))
+    noted_at: Mapped[datetime] = mapped_column(Instant)
+    ticked_at: Mapped[datetime | None] = mapped_column(Instant)
+    ticked_by: Mapped[UUID | None] = mapped_column(Id)

@@ -22,7 +22,7 @@ from app.replay.report import Report
 from app.replay.sandbox import furnish
 from app.runtime import Runtime
 from app.services.scans.partitions import ensure_partitions
-from app.services.scans.queries import is_entry
+from app.services.scans.passages import is_passage
 from app.work import Actor, Deployment, Work, begin_work
 
 SHIFT = timedelta(hours=12)
@@ -179,7 +179,7 @@ async def _count_entries(work: Work) -> int:
         .select_from(Scan)
         .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
         .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-        .where(ScanAnnulment.scan.is_(None), is_entry())
+        .where(is_passage())
     )
     return found or 0
 

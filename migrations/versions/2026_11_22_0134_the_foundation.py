@@ -118,6 +118,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.LargeBinary(length=8), nullable=False),
         sa.Column("jti", sa.LargeBinary(length=6), nullable=False),
         sa.Column("scan", sa.Uuid(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("gate_id", sa.Uuid(), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("issuer", "kid", "subject", "jti", name=op.f("pk_code_uses")),
@@ -217,9 +218,10 @@ def upgrade() -> None:
         "scans",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("happened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("scan_id", sa.Uuid(), nullable=False),
         sa.Column("enrolment_id", sa.Uuid(), nullable=False),
-        sa.Column("shift_id", sa.Uuid(), nullable=False),
+        sa.Column("shift_id", sa.Uuid(), nullable=True),
         sa.Column("gate_id", sa.Uuid(), nullable=False),
         sa.Column("compound_id", sa.Uuid(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -244,30 +246,42 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("language", sa.String(length=2), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.Column("server_verdict", sa.String(length=6), nullable=True),
+        sa.Column("server_reason", sa.String(length=32), nullable=True),
+        sa.Column("doubtful", sa.Boolean(), nullable=False),
+        sa.CheckConstraint(
+            "(sequence IS NULL) = (server_verdict IS NULL) AND (sequence IS NULL) = (server_reason IS NULL)",
+            name=op.f("ck_scans_judged_twice_offline"),
+        ),
         sa.CheckConstraint("direction IN ('in', 'out')", name=op.f("ck_scans_direction_known")),
         sa.CheckConstraint(
             "verdict IN ('admit', 'check', 'refuse')",
             name=op.f("ck_scans_verdict_known"),
         ),
+        sa.CheckConstraint(
+            "server_verdict IN ('admit', 'check', 'refuse')",
+            name=op.f("ck_scans_server_verdict_known"),
+        ),
         sa.PrimaryKeyConstraint("id", "recorded_at", name=op.f("pk_scans")),
         postgresql_partition_by="RANGE (recorded_at)",
     )
     op.create_index(
-        op.f("ix_scans_compound_id_recorded_at"),
+        op.f("ix_scans_compound_id_happened_at"),
         "scans",
-        ["compound_id", "recorded_at"],
+        ["compound_id", "happened_at"],
         unique=False,
     )
     op.create_index(
-        op.f("ix_scans_courier_id_recorded_at"),
+        op.f("ix_scans_courier_id_happened_at"),
         "scans",
-        ["courier_id", "recorded_at"],
+        ["courier_id", "happened_at"],
         unique=False,
     )
     op.create_index(
-        op.f("ix_scans_gate_id_recorded_at"),
+        op.f("ix_scans_gate_id_happened_at"),
         "scans",
-        ["gate_id", "recorded_at"],
+        ["gate_id", "happened_at"],
         unique=False,
     )
     _partition_scans()
@@ -367,6 +381,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", name=op.f("uq_couriers_account_id")),
         sa.UniqueConstraint("person_id", name=op.f("uq_couriers_person_id")),
     )
+    op.create_index(op.f("ix_couriers_codes_from"), "couriers", ["codes_from"], unique=False)
     op.create_table(
         "devices",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -590,6 +605,7 @@ def upgrade() -> None:
         ["courier_id", "id"],
         unique=False,
     )
+    op.create_index(op.f("ix_courier_changes_at"), "courier_changes", ["at"], unique=False)
     op.create_table(
         "day_handles",
         sa.Column("day", sa.Date(), nullable=False),
@@ -672,7 +688,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.Uuid(), nullable=True),
         sa.Column("decision_reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "kind IN ('verification', 'recovery', 'departures')",
+            "kind IN ('verification', 'recovery', 'departures', 'sharing')",
             name=op.f("ck_reviews_kind_known"),
         ),
         sa.CheckConstraint(
@@ -697,6 +713,14 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("state = 'open' AND courier_id IS NOT NULL"),
         postgresql_where=sa.text("state = 'open' AND courier_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_reviews_sharing",
+        "reviews",
+        ["courier_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'open' AND kind = 'sharing'"),
+        postgresql_where=sa.text("state = 'open' AND kind = 'sharing'"),
     )
     op.create_table(
         "roster_entries",
@@ -918,6 +942,12 @@ def downgrade() -> None:
         sqlite_where=sa.text("state = 'open' AND courier_id IS NOT NULL"),
         postgresql_where=sa.text("state = 'open' AND courier_id IS NOT NULL"),
     )
+    op.drop_index(
+        "uq_reviews_sharing",
+        table_name="reviews",
+        sqlite_where=sa.text("state = 'open' AND kind = 'sharing'"),
+        postgresql_where=sa.text("state = 'open' AND kind = 'sharing'"),
+    )
     op.drop_index(op.f("ix_reviews_state_id"), table_name="reviews")
     op.drop_index(op.f("ix_reviews_courier_id"), table_name="reviews")
     op.drop_table("reviews")
@@ -928,6 +958,7 @@ def downgrade() -> None:
     op.drop_table("gates")
     op.drop_index(op.f("ix_day_handles_courier_id_day"), table_name="day_handles")
     op.drop_table("day_handles")
+    op.drop_index(op.f("ix_courier_changes_at"), table_name="courier_changes")
     op.drop_index(op.f("ix_courier_changes_courier_id_id"), table_name="courier_changes")
     op.drop_table("courier_changes")
     op.drop_index(op.f("ix_consents_courier_id_purpose_id"), table_name="consents")
@@ -962,14 +993,15 @@ def downgrade() -> None:
     )
     op.drop_table("grants")
     op.drop_table("devices")
+    op.drop_index(op.f("ix_couriers_codes_from"), table_name="couriers")
     op.drop_table("couriers")
     op.drop_index(op.f("ix_compounds_area_code"), table_name="compounds")
     op.drop_table("compounds")
     op.drop_table("wechat_access_tokens")
     op.drop_table("signing_keys")
-    op.drop_index(op.f("ix_scans_gate_id_recorded_at"), table_name="scans")
-    op.drop_index(op.f("ix_scans_courier_id_recorded_at"), table_name="scans")
-    op.drop_index(op.f("ix_scans_compound_id_recorded_at"), table_name="scans")
+    op.drop_index(op.f("ix_scans_gate_id_happened_at"), table_name="scans")
+    op.drop_index(op.f("ix_scans_courier_id_happened_at"), table_name="scans")
+    op.drop_index(op.f("ix_scans_compound_id_happened_at"), table_name="scans")
     op.drop_table("scans")
     op.drop_table("scan_outcomes")
     op.drop_table("scan_keys")

@@ -201,17 +201,17 @@ async def test_an_outcome_and_an_annulment_at_once_take_turns(
             process.clock.advance(seconds=31)
 
 
-async def test_an_admission_takes_as_many_statements_for_a_hundred_scans_as_for_one(
+async def test_an_admission_takes_as_many_statements_for_a_hundred_scans_as_for_two(
     processes: tuple[Process, Process], gates: tuple[WorkingGate, WorkingGate]
 ) -> None:
     here = processes[0]
     couriers = [await bring_courier(here.runtime, serial=serial) for serial in range(1, 11)]
     claims = [guard_claims(here, gate) for gate in gates]
     statements = {}
-    for size in (1, 10, 100, LARGEST_LIST):
+    for size in (2, 10, 100, LARGEST_LIST):
         here.clock.advance(seconds=1)
         codes = [text for courier in couriers for text in await mint(here.client, courier)]
-        # Used before, so that every admission has to ask for first uses, whatever its size.
+        # Used before, so that every admission asks for first uses and flags a courier, whatever its size.
         await post(here, gates[0], gates[0].scan(codes[0]))
         presentations = [
             await presentation(here, gates[number % 2], claims[number % 2], codes[number % 10])

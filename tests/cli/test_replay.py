@@ -19,12 +19,12 @@ from app.database import Database
 from app.models.accounts import Account
 from app.models.compounds import Compound
 from app.models.couriers import Courier, DocumentType
-from app.models.scans import Scan, ScanOutcome
+from app.models.scans import Scan, ScanAnnulment, ScanOutcome
 from app.replay.couriers import made_up_number
 from app.replay.movements import BadFile, Movements
 from app.replay.sandbox import replay_secrets
 from app.services.couriers.documents import normalise_document
-from app.services.scans.queries import is_entry
+from app.services.scans.passages import is_passage
 from app.work import Actor, Deployment, begin_work
 from tests.conftest import NOON
 from tests.databases import migrated_database, new_database
@@ -70,7 +70,12 @@ async def stored(url: str) -> tuple[Counts, Counts]:
     """Entries in the database by the file's name of the courier, and by that of the place."""
     vault = Deployment.of(make_settings(), replay_secrets()).vault
     database = Database(url)
-    entries = select(Scan.id).outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id).where(is_entry())
+    entries = (
+        select(Scan.id)
+        .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
+        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
+        .where(is_passage())
+    )
     async with database.session(write=False) as session:
         couriers = await session.execute(
             select(Account.id, Account.openid_sealed, func.count(Scan.id))

@@ -10,6 +10,7 @@ from app.models.accounts import Account
 from app.models.couriers import Courier, CourierState
 from app.models.employers import Employer
 from app.runtime import Runtime
+from app.services.compounds.register import Position
 from app.services.keys.lifecycle import create_first_key
 from app.work import Actor, begin_work
 from tests.factories.accounts import sign_in
@@ -53,13 +54,13 @@ class WorkingCourier:
     headers: dict[str, str] = field(repr=False)
 
 
-async def open_gate(runtime: Runtime, *, name: str) -> WorkingGate:
+async def open_gate(runtime: Runtime, *, name: str, position: Position | None = None) -> WorkingGate:
     """A compound called `name` with one gate, and a guard on shift there; committed."""
     async with begin_work(
         runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.command("test")
     ) as work:
         await create_first_key(work)
-        seen = await make_compound(work, area=DISTRICT, name=name)
+        seen = await make_compound(work, area=DISTRICT, name=name, position=position)
         gate = seen.gates[0]
         device, enrolment, _ = await make_device(work, gate=gate)
         on_shift = await make_shift(work, device=device, enrolment=enrolment, gate=gate)

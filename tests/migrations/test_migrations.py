@@ -95,6 +95,8 @@ async def plant(database: Database) -> None:
                 Scan(
                     id=new_id(),
                     recorded_at=NOON + timedelta(days=30 * months),
+                    happened_at=NOON + timedelta(days=30 * months),
+                    doubtful=False,
                     scan_id=new_id(),
                     enrolment_id=new_id(),
                     shift_id=new_id(),
@@ -111,7 +113,14 @@ async def plant(database: Database) -> None:
         session.add(ScanKey(enrolment_id=new_id(), scan_id=new_id(), scan=scan, recorded_at=NOON))
         session.add(
             CodeUse(
-                issuer="5000", kid="01", subject=bytes(8), jti=bytes(6), scan=scan, gate_id=scan, used_at=NOON
+                issuer="5000",
+                kid="01",
+                subject=bytes(8),
+                jti=bytes(6),
+                scan=scan,
+                recorded_at=NOON,
+                gate_id=scan,
+                used_at=NOON,
             )
         )
 

@@ -11,7 +11,7 @@ from app.services.couriers.cards import CardFace
 from app.services.couriers.texts import KINDS_OF_WORK
 from app.services.scans.answers import Answer
 from app.services.scans.queries import EntryOfSomebody
-from app.services.scans.rules import Reason
+from app.services.scans.reasons import Reason
 from app.services.scans.texts import sentence
 
 

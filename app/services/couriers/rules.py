@@ -42,6 +42,8 @@ class ReviewReason(StrEnum):
     no_roster = "no_roster"
     roster_agrees = "roster_agrees"
     many_departures = "many_departures"
+    impossible_travel = "impossible_travel"
+    code_used = "code_used"
 
 
 REASON_TEXTS: Mapping[ReviewReason, Text] = MappingProxyType(
@@ -56,6 +58,10 @@ REASON_TEXTS: Mapping[ReviewReason, Text] = MappingProxyType(
         ReviewReason.roster_agrees: Text(
             "与用工单位名单一致", "An employer's roster agrees with what was given."
         ),
+        ReviewReason.impossible_travel: Text(
+            "在相距很远的两处几乎同时出现", "Shown at two places that nobody reaches in the time between."
+        ),
+        ReviewReason.code_used: Text("同一惠新码被多次出示", "One code was shown more than once."),
         ReviewReason.many_departures: Text(
             "一天内离职人数过多", "Too large a part of the roster left in one day."
         ),

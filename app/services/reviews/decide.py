@@ -26,8 +26,8 @@ async def decide(work: Work, *, review_id: UUID, approve: bool, reason: str) -> 
     A verification makes the courier verified and confirms the affiliations that it was opened with;
     those named since have another review. A recovery moves the profile; departures are applied. A no
     cancels departures and otherwise changes nothing but the review, and the account that asked is
-    told. Of decisions at once the first stands. Raises NotFound, OwnReview, ReviewDecided, and
-    TransitionRefused or AlreadyRegistered where a yes is no longer possible.
+    told. A yes to sharing suspends the courier. Of decisions at once the first stands. Raises NotFound,
+    OwnReview, ReviewDecided, and TransitionRefused or AlreadyRegistered where a yes is no longer possible.
     """
     review = await _take(work, review_id, approve=approve, reason=reason)
     audit.record(
@@ -88,8 +88,17 @@ async def _follow(work: Work, review: Review, reason: str) -> None:
             await move_profile(work, review=review, reason=reason)
         case ReviewKind.departures:
             await apply_departures(work, review=review)
+        case ReviewKind.sharing:
+            await _suspend(work, review, reason)
         case _:
             assert_never(kind)
+
+
+async def _suspend(work: Work, review: Review, reason: str) -> None:
+    """Somebody shows another's code: the courier it belongs to is suspended until that is settled."""
+    courier = await work.session.get_one(Courier, review.courier_id)
+    if courier.state == CourierState.verified:
+        await change_state(work, courier=courier, to=CourierState.suspended, reason=reason)
 
 
 async def _verify(work: Work, review: Review, reason: str) -> None:

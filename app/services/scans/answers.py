@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.models.scans import Direction, Verdict
 from app.services.couriers.cards import CardFace
-from app.services.scans.rules import Reason
+from app.services.scans.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class StoredScan:
 
     id: UUID
     recorded_at: datetime
+    happened_at: datetime
     enrolment_id: UUID
     scan_id: UUID
     account_id: UUID
@@ -28,6 +29,12 @@ class StoredScan:
     code_name: bytes
     """What makes it the same code however it is spelled: the replay key, or a digest of what is no code."""
     card: CardFace | None
+    """What the guard was shown; None where nobody was on shift: a verdict then names nobody."""
+    server_verdict: Verdict | None
+    """Of an offline scan: what the server would have said; None online."""
+    server_reason: Reason | None
+    doubtful: bool
+    """An offline scan whose time contradicts what the device said before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +49,4 @@ class Answer:
         """Whole seconds from the making of the code to the scan; None where it was unreadable."""
         if self.scan.issued_at is None:
             return None
-        return round((self.scan.recorded_at - self.scan.issued_at).total_seconds())
+        return round((self.scan.happened_at - self.scan.issued_at).total_seconds())

@@ -1,30 +1,29 @@
 """Loads what decisions rest on: for all scans of a list at once, one statement a question."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Select, and_, func, select
 
 from app.clock import from_epoch, service_day
 from app.database import fetch
-from app.models.accounts import Account, SignIn
 from app.models.compounds import Compound, Gate
-from app.models.couriers import Card, Courier, CourierState, DayHandle, Person
-from app.models.devices import Device, Enrolment, Shift
-from app.models.scans import CodeUse, Direction, Scan, ScanKey, Verdict
+from app.models.couriers import Card, Courier, CourierChange, CourierState, DayHandle, Person
+from app.models.scans import CodeUse, Direction, Scan, ScanKey, Verdict, Whereabouts
 from app.services.codes.format import Code
 from app.services.codes.minting import day_handle
 from app.services.couriers.cards import CardFace, open_card
-from app.services.devices.rules import shift_end
 from app.services.scans.answers import StoredScan
 from app.services.scans.lists import dialect_of, is_listed, listed
 from app.services.scans.presentation import Presentation
-from app.services.scans.rules import CourierFacts, FirstUse, Reason
+from app.services.scans.reasons import Reason
+from app.services.scans.rules import CourierFacts, FirstUse
+from app.services.scans.travel import Point
+from app.services.scans.whereabouts import Passage
 from app.work import Work
 
 CodeName = tuple[str, str, bytes, bytes]
@@ -32,26 +31,14 @@ CodeName = tuple[str, str, bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class PostFacts:
-    """Where an enrolment stands and who is on shift there."""
-
-    gate_id: UUID
-    compound_id: UUID
-    open: bool
-    """The enrolment holds, and its device was not reported lost."""
-    closed: bool
-    """The gate or its compound takes no part any more."""
-    shift_id: UUID | None
-    guard_id: UUID | None
-    sign_in_id: UUID | None
-    """The guard's sign-in, if it is still alive."""
-
-
-@dataclass(frozen=True, slots=True)
 class KnownCourier:
-    """The courier behind a handle, and the card that a guard is shown."""
+    """The courier behind a handle, the card that a guard is shown, and where the courier passed last."""
 
     facts: CourierFacts
+    handle: bytes
+    day: date
+    codes_from: datetime | None
+    last: Passage | None
     person_id: UUID
     wrapped_key: bytes | None
     sealed_card: bytes | None
@@ -61,60 +48,6 @@ class KnownCourier:
         if self.facts.card_id is None or self.sealed_card is None or self.wrapped_key is None:
             return None
         return open_card(work.vault, self.wrapped_key, self.person_id, self.facts.card_id, self.sealed_card)
-
-
-@cache
-def _posts(dialect: str) -> Select[*tuple[Any, ...]]:
-    guard = aliased(Account)
-    return (
-        select(
-            Enrolment.id,
-            Enrolment.closed_at,
-            Enrolment.gate_id,
-            Gate.closed_at.label("gate_closed_at"),
-            Gate.compound_id,
-            Compound.closed_at.label("compound_closed_at"),
-            Device.lost_at,
-            Shift.id.label("shift_id"),
-            Shift.started_at,
-            Shift.account_id.label("guard_id"),
-            SignIn.id.label("sign_in_id"),
-        )
-        .join(Gate, Gate.id == Enrolment.gate_id)
-        .join(Compound, Compound.id == Gate.compound_id)
-        .join(Device, Device.id == Enrolment.device_id)
-        .outerjoin(Shift, and_(Shift.enrolment_id == Enrolment.id, Shift.ended_at.is_(None)))
-        .outerjoin(guard, and_(guard.id == Shift.account_id, guard.ended_at.is_(None)))
-        .outerjoin(
-            SignIn,
-            and_(SignIn.id == Shift.sign_in_id, SignIn.account_id == guard.id, SignIn.ended_at.is_(None)),
-        )
-        .where(is_listed([Enrolment.id], "enrolments", dialect))
-    )
-
-
-async def load_posts(work: Work, enrolments: Iterable[UUID]) -> dict[UUID, PostFacts]:
-    """Gate, shift and guard of each enrolment, by enrolment."""
-    dialect = dialect_of(work.session)
-    rows = await fetch(
-        work.session,
-        _posts(dialect),
-        listed("enrolments", [(enrolment,) for enrolment in set(enrolments)], dialect),
-    )
-    return {
-        row.id: PostFacts(
-            gate_id=row.gate_id,
-            compound_id=row.compound_id,
-            open=row.closed_at is None and row.lost_at is None,
-            closed=row.gate_closed_at is not None or row.compound_closed_at is not None,
-            shift_id=row.shift_id
-            if row.shift_id is not None and shift_end(row.started_at, None, work.now) is None
-            else None,
-            guard_id=row.guard_id,
-            sign_in_id=row.sign_in_id,
-        )
-        for row in rows
-    }
 
 
 @cache
@@ -137,7 +70,7 @@ async def load_stored(work: Work, keys: Iterable[tuple[UUID, UUID]]) -> dict[tup
         (scan.enrolment_id, scan.scan_id): stored_scan(
             scan,
             open_card(work.vault, wrapped, person_id, scan.card_id, sealed)
-            if scan.card_id and sealed and wrapped
+            if scan.card_id and sealed and wrapped and scan.shift_id
             else None,
         )
         for scan, person_id, wrapped, sealed in rows
@@ -154,6 +87,7 @@ def stored_scan(scan: Scan, card: CardFace | None) -> StoredScan:
     return StoredScan(
         id=scan.id,
         recorded_at=scan.recorded_at,
+        happened_at=scan.happened_at,
         enrolment_id=scan.enrolment_id,
         scan_id=scan.scan_id,
         account_id=scan.account_id,
@@ -165,6 +99,9 @@ def stored_scan(scan: Scan, card: CardFace | None) -> StoredScan:
         issued_at=scan.issued_at,
         code_name=name,
         card=card,
+        server_verdict=Verdict(scan.server_verdict) if scan.server_verdict else None,
+        server_reason=Reason(scan.server_reason) if scan.server_reason else None,
+        doubtful=scan.doubtful,
     )
 
 
@@ -186,10 +123,21 @@ def _couriers(dialect: str) -> Select[*tuple[Any, ...]]:
             Courier.person_id,
             Person.wrapped_key,
             Card.sealed,
+            Whereabouts.scan,
+            Whereabouts.recorded_at,
+            Whereabouts.at,
+            Whereabouts.gate_id,
+            Whereabouts.compound_id,
+            Whereabouts.direction,
+            func.coalesce(Gate.latitude, Compound.latitude).label("latitude"),
+            func.coalesce(Gate.longitude, Compound.longitude).label("longitude"),
         )
         .join(Courier, Courier.id == DayHandle.courier_id)
         .join(Person, Person.id == Courier.person_id)
         .outerjoin(Card, Card.id == Courier.card_id)
+        .outerjoin(Whereabouts, Whereabouts.courier_id == Courier.id)
+        .outerjoin(Gate, Gate.id == Whereabouts.gate_id)
+        .outerjoin(Compound, Compound.id == Whereabouts.compound_id)
         .where(is_listed([DayHandle.day, DayHandle.handle], "handles", dialect))
     )
 
@@ -216,12 +164,70 @@ async def load_couriers(
                 row.codes_from is None or row.handle == day_handle(work, row.day, row.id, row.codes_from),
                 row.card_id,
             ),
+            row.handle,
+            row.day,
+            row.codes_from,
+            _last(row),
             row.person_id,
             row.wrapped_key,
             row.sealed,
         )
         for row in rows
     }
+
+
+def _last(row: Any) -> Passage | None:
+    if row.scan is None:
+        return None
+    return Passage(
+        courier_id=row.id,
+        scan=row.scan,
+        recorded_at=row.recorded_at,
+        at=row.at,
+        gate_id=row.gate_id,
+        compound_id=row.compound_id,
+        direction=Direction(row.direction),
+        point=Point(row.latitude, row.longitude) if row.latitude is not None else None,
+    )
+
+
+@cache
+def _changes(dialect: str) -> Select[*tuple[Any, ...]]:
+    return (
+        select(CourierChange.courier_id, CourierChange.from_state, CourierChange.at)
+        .where(is_listed([CourierChange.courier_id], "couriers", dialect))
+        .order_by(CourierChange.id)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PastStates:
+    """How couriers stood before: the changes of each, in their order."""
+
+    changes: dict[UUID, list[tuple[datetime, CourierState | None]]]
+
+    def at(self, courier: KnownCourier, moment: datetime) -> CourierFacts:
+        """What was to be known of `courier` at `moment`."""
+        state = courier.facts.state
+        for at, before in self.changes.get(courier.facts.courier_id, ()):
+            if at > moment:
+                state = before or CourierState.pending
+                break
+        counted = courier.codes_from is not None and moment < courier.codes_from
+        return replace(courier.facts, state=state, handle_counts=courier.facts.handle_counts or counted)
+
+
+async def load_past_states(work: Work, couriers: Iterable[UUID], since: datetime) -> PastStates:
+    """The changes of `couriers` after `since`, for scans that are told of later."""
+    dialect = dialect_of(work.session)
+    wanted = [(courier,) for courier in set(couriers)]
+    changes: dict[UUID, list[tuple[datetime, CourierState | None]]] = {}
+    if wanted:
+        query = _changes(dialect).where(CourierChange.at > since)
+        for row in await fetch(work.session, query, listed("couriers", wanted, dialect)):
+            before = CourierState(row.from_state) if row.from_state else None
+            changes.setdefault(row.courier_id, []).append((row.at, before))
+    return PastStates(changes)
 
 
 @cache
@@ -233,6 +239,8 @@ def _first_uses(dialect: str) -> Select[*tuple[Any, ...]]:
             CodeUse.subject,
             CodeUse.jti,
             CodeUse.used_at,
+            CodeUse.scan,
+            CodeUse.recorded_at,
             Gate.id,
             Gate.name.label("gate_name"),
             Compound.name.label("compound_name"),
@@ -243,13 +251,19 @@ def _first_uses(dialect: str) -> Select[*tuple[Any, ...]]:
     )
 
 
-async def load_first_uses(work: Work, names: Iterable[CodeName]) -> dict[CodeName, FirstUse]:
-    """When and where codes were used first, by replay key."""
+async def load_first_uses(
+    work: Work, names: Iterable[CodeName], *, lock: bool = False
+) -> dict[CodeName, FirstUse]:
+    """When and where codes were used first, by replay key; with `lock` held until the transaction ends."""
     dialect = dialect_of(work.session)
-    rows = await fetch(work.session, _first_uses(dialect), listed("names", list(names), dialect))
+    query = _first_uses(dialect)
+    if lock:
+        # In one order everywhere, so that two processes never wait for each other in a circle.
+        query = query.order_by(*CodeUse.__table__.primary_key).with_for_update(of=CodeUse)
+    rows = await fetch(work.session, query, listed("names", list(names), dialect))
     return {
         (row.issuer, row.kid, row.subject, row.jti): FirstUse(
-            row.used_at, row.id, row.gate_name, row.compound_name
+            row.used_at, row.id, row.gate_name, row.compound_name, row.scan, row.recorded_at
         )
         for row in rows
     }

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Insert,
     Row,
+    Select,
     Table,
     any_,
     bindparam,
@@ -76,17 +77,48 @@ async def insert_fresh(
     return await fetch(session, statement, _parameters(rows, dialect))
 
 
+async def insert_latest(
+    session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]], *, by: str
+) -> None:
+    """Inserts `rows`; one whose primary key is taken replaces what is there if its `by` is not earlier."""
+    dialect = dialect_of(session)
+    await fetch(session, _replacement(table, tuple(rows[0]), by, dialect), _parameters(rows, dialect))
+
+
+@cache
+def _replacement(table: Table, names: tuple[str, ...], by: str, dialect: str) -> Insert:
+    if dialect == "postgresql":
+        statement: Any = postgresql.insert(table).from_select(
+            names, _unnested(table, names), include_defaults=False
+        )
+    else:
+        statement = sqlite.insert(table)
+    keys = {column.name for column in table.primary_key}
+    replaced: Insert = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={name: statement.excluded[name] for name in names if name not in keys},
+        where=table.c[by] <= statement.excluded[by],
+    )
+    return replaced
+
+
 @cache
 def _insertion(table: Table, names: tuple[str, ...], dialect: str, *, fresh_only: bool) -> Insert:
     if dialect == "postgresql":
-        arrays = [bindparam(name, type_=ARRAY(table.c[name].type)) for name in names]
-        columns = [column(name, table.c[name].type) for name in names]
-        rows = func.unnest(*arrays).table_valued(*columns).render_derived()
-        statement = postgresql.insert(table).from_select(names, select(*rows.c), include_defaults=False)
+        statement = postgresql.insert(table).from_select(
+            names, _unnested(table, names), include_defaults=False
+        )
         return statement.on_conflict_do_nothing().returning(*table.primary_key) if fresh_only else statement
     if fresh_only:
         return sqlite.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
     return insert(table)
+
+
+def _unnested(table: Table, names: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """The rows that PostgreSQL gets as one array a column."""
+    arrays = [bindparam(name, type_=ARRAY(table.c[name].type)) for name in names]
+    columns = [column(name, table.c[name].type) for name in names]
+    return select(*func.unnest(*arrays).table_valued(*columns).render_derived().c)
 
 
 def _parameters(rows: Sequence[Mapping[str, Any]], dialect: str) -> Any:

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from app.database import insert_into
 from app.errors import NotFound
 from app.models.devices import Device, Enrolment, Shift
-from app.models.scans import Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
+from app.models.scans import Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict, Whereabouts
 from app.services import audit
 from app.services.devices.queries import shift_is_open
+from app.services.scans import whereabouts
 from app.services.scans.errors import AnnulmentTooLate, NoOutcomeWanted, OutcomeConflict, ScanAnnulled
 from app.work import Work
 
@@ -49,6 +50,8 @@ async def give_outcome(work: Work, *, enrolment_id: UUID, scan_id: UUID, outcome
     given = await work.session.get_one(ScanOutcome, scan.id)
     if given.outcome != outcome:
         raise OutcomeConflict
+    if outcome is Outcome.let_in and scan.courier_id is not None:
+        await whereabouts.keep(work, [whereabouts.passage_of(scan)])
     return Follow(enrolment_id, scan_id, given.at, outcome, annulled=False)
 
 
@@ -70,25 +73,42 @@ async def annul(work: Work, *, enrolment_id: UUID, scan_id: UUID, reason: str) -
     annulment = await work.session.get_one(ScanAnnulment, scan.id)
     outcome = await work.session.get(ScanOutcome, scan.id)
     if before is None:
+        await _forget_passage(work, scan)
         audit.record(work, "scans.annulled", subject_kind="scan", subject_id=scan.id)
     return Follow(
         enrolment_id, scan_id, annulment.at, Outcome(outcome.outcome) if outcome else None, annulled=True
     )
 
 
+async def _forget_passage(work: Work, scan: Scan) -> None:
+    """If the courier passed last with this scan, then with the one before it."""
+    if scan.courier_id is not None:
+        last = await work.session.get(Whereabouts, scan.courier_id)
+        if last is not None and last.scan == scan.id:
+            await whereabouts.restore(work, courier_id=scan.courier_id)
+
+
 async def _scan_of_own_shift(work: Work, enrolment_id: UUID, scan_id: UUID) -> Scan:
-    """A scan of an enrolment on which the actor has a shift open; raises NotFound for any other."""
+    """A scan of an enrolment on which the actor has a shift open, or which is the calling device's.
+
+    Raises NotFound for any other.
+    """
+    own = and_(
+        Shift.enrolment_id == Enrolment.id,
+        shift_is_open(work.now),
+        Shift.account_id == work.actor.account_id,
+        Shift.sign_in_id == work.actor.sign_in_id,
+    )
     scan = await work.session.scalar(
         select(Scan)
         .join(ScanKey, (ScanKey.scan == Scan.id) & (ScanKey.recorded_at == Scan.recorded_at))
         .join(Enrolment, Enrolment.id == ScanKey.enrolment_id)
         .join(Device, Device.id == Enrolment.device_id)
-        .join(Shift, (Shift.enrolment_id == Enrolment.id) & shift_is_open(work.now))
+        .outerjoin(Shift, own)
         .where(
             ScanKey.enrolment_id == enrolment_id,
             ScanKey.scan_id == scan_id,
-            Shift.account_id == work.actor.account_id,
-            Shift.sign_in_id == work.actor.sign_in_id,
+            or_(Shift.id.is_not(None), Device.account_id == work.actor.account_id),
             Enrolment.closed_at.is_(None),
             Device.lost_at.is_(None),
         )

@@ -4,9 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.models.scans import Direction
+from app.models.scans import Direction, Outcome, Verdict
 from app.services.codes.format import Code
 from app.services.codes.reading import ReadCode, Unreadable
+from app.services.scans.reasons import Reason
+
+ScanName = tuple[UUID, UUID]
+"""Enrolment and scan id: what makes it the same scan when it is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineAnswer:
+    """What a device decided without the server, and what the guard did then."""
+
+    sequence: int
+    """The device's count of its offline scans, from 1."""
+    verdict: Verdict
+    reason: Reason
+    outcome: Outcome | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +31,16 @@ class Presentation:
     enrolment_id: UUID
     scan_id: UUID
     account_id: UUID
-    """The guard's account, from the access token."""
+    """The guard's account, from the access token; the device's where it scans or uploads by itself."""
     sign_in_id: UUID
     direction: Direction
     device_time: datetime
     language: str
     read: ReadCode | Unreadable
+    offline: OfflineAnswer | None = None
 
     @property
-    def key(self) -> tuple[UUID, UUID]:
+    def key(self) -> ScanName:
         """What makes it the same scan when it is sent again."""
         return self.enrolment_id, self.scan_id
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, tuple_
+from sqlalchemy import Row, Select, and_, select, tuple_
 
 from app.clock import from_epoch
 from app.errors import MalformedRequest, NotFound
@@ -22,7 +22,8 @@ from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanKey, S
 from app.pagination import Page
 from app.services.couriers.cards import CardFace, open_card
 from app.services.devices.queries import shift_is_open
-from app.services.scans.rules import Reason
+from app.services.scans.passages import is_passage
+from app.services.scans.reasons import Reason
 from app.work import Place, Work
 
 PHOTO_SHOWN_FOR = timedelta(minutes=15)
@@ -139,7 +140,7 @@ def _entries(cursor: str | None, limit: int) -> Select[UUID, datetime, str, UUID
     query = (
         select(
             Scan.id,
-            Scan.recorded_at,
+            Scan.happened_at,
             Scan.direction,
             Scan.compound_id,
             Compound.name.label("compound"),
@@ -152,24 +153,19 @@ def _entries(cursor: str | None, limit: int) -> Select[UUID, datetime, str, UUID
         .join(Compound, Compound.id == Scan.compound_id)
         .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
         .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-        .where(ScanAnnulment.scan.is_(None), is_entry())
-        .order_by(Scan.recorded_at.desc(), Scan.id.desc())
+        .where(is_passage())
+        .order_by(Scan.happened_at.desc(), Scan.id.desc())
         .limit(limit + 1)
     )
     if cursor is not None:
-        query = query.where(tuple_(Scan.recorded_at, Scan.id) < tuple_(*_read_cursor(cursor)))
+        query = query.where(tuple_(Scan.happened_at, Scan.id) < tuple_(*_read_cursor(cursor)))
     return query
-
-
-def is_entry() -> ColumnElement[bool]:
-    """Whether a scan joined with its outcome let somebody through."""
-    return or_(Scan.verdict == Verdict.admit, ScanOutcome.outcome == Outcome.let_in)
 
 
 def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
     return Entry(
         id=row.id,
-        at=row.recorded_at,
+        at=row.happened_at,
         direction=Direction(row.direction),
         compound_id=row.compound_id,
         compound=row.compound,

@@ -1,8 +1,7 @@
 """Decides a scan: pure rules over what was presented and what is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
@@ -12,26 +11,11 @@ from app.services.codes.format import Timing, check_times
 from app.services.codes.reading import Proof, Unreadable
 from app.services.keys.rules import KeyState
 from app.services.scans.presentation import Presentation
+from app.services.scans.reasons import Reason
+from app.services.scans.travel import Journey
 
-
-class Reason(StrEnum):
-    """Why a scan got its verdict. Stable: devices and analysts read it."""
-
-    verified = "verified"
-    code_used = "code_used"
-    key_withdrawn = "key_withdrawn"
-    other_city = "other_city"
-    unreadable = "unreadable"
-    forged = "forged"
-    unknown_issuer = "unknown_issuer"
-    unknown_key = "unknown_key"
-    not_yet_valid = "not_yet_valid"
-    expired = "expired"
-    unknown_courier = "unknown_courier"
-    code_ended = "code_ended"
-    not_verified = "not_verified"
-    suspended = "suspended"
-    left = "left"
+SHARING = frozenset({Reason.code_used, Reason.impossible_travel})
+"""Signs that two people show the code of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +37,9 @@ class FirstUse:
     gate_id: UUID
     gate_name: str
     compound_name: str
+    scan: UUID
+    recorded_at: datetime
+    """Of the scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +53,8 @@ class CodeFacts:
     minted_here: bool
     """Its jti is one that only this server can have made."""
     courier: CourierFacts | None
+    gate_closed: bool = False
+    """Of an offline scan: the gate took no part any more when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +65,16 @@ class Decision:
     reason: Reason
     uses_code: bool = False
 
+    @property
+    def lets_in(self) -> bool:
+        """Whether nobody has to look first."""
+        return self.verdict is Verdict.admit
+
 
 def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the order that counts
-    presentation: Presentation, facts: CodeFacts, now: datetime
+    presentation: Presentation, facts: CodeFacts, at: datetime
 ) -> Decision:
-    """The verdict on a scan by everything but the code's earlier use, at the server's time `now`.
+    """The verdict on a scan by what it says itself, at the time `at` when it happened.
 
     The order matters: what casts doubt on the code comes before what it says, and nothing about a
     courier is told on the strength of a code that is not genuine, ours and in time.
@@ -99,6 +93,8 @@ def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the o
             pass
         case never:
             assert_never(never)
+    if facts.gate_closed:
+        return Decision(Verdict.refuse, Reason.gate_closed)
     if facts.key_state is None:
         return Decision(Verdict.refuse, Reason.unknown_key)
     withdrawn = facts.key_state is KeyState.withdrawn
@@ -107,7 +103,7 @@ def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the o
         return Decision(Verdict.refuse, Reason.key_withdrawn if withdrawn else Reason.forged)
     if withdrawn and not facts.ours:
         return Decision(Verdict.refuse, Reason.key_withdrawn)
-    match check_times(code, now):
+    match check_times(code, at):
         case Timing.TOO_EARLY:
             return Decision(Verdict.refuse, Reason.not_yet_valid)
         case Timing.EXPIRED:
@@ -139,3 +135,23 @@ def after_first_use(decision: Decision, first: FirstUse | None) -> Decision:
     if first is None:
         return decision
     return Decision(Verdict.check, Reason.code_used)
+
+
+def after_travel(decision: Decision, journey: Journey | None) -> Decision:
+    """The same decision, unless the courier came faster than anybody travels: then somebody may be
+    showing another's code, and a guard has to look at the face.
+    """
+    if decision.verdict is not Verdict.admit or journey is None or journey.is_possible:
+        return decision
+    return replace(decision, verdict=Verdict.check, reason=Reason.impossible_travel)
+
+
+def differs(verdict: Verdict, reason: Reason, decision: Decision) -> bool:
+    """Whether a gate should be told that the server would have spoken otherwise than its device.
+
+    Another colour is other news, unless a guard has looked at somebody whom the server would have admitted.
+    Of two checks the server's matters only where it speaks of sharing, which a device alone cannot see.
+    """
+    if verdict is Verdict.check and decision.verdict is Verdict.check:
+        return reason is not decision.reason and decision.reason in SHARING
+    return verdict is not decision.verdict and (verdict, decision.verdict) != (Verdict.check, Verdict.admit)

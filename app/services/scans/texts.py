@@ -7,13 +7,17 @@ released sentence is not reworded: a new wording is a new reason.
 from typing import Any
 
 from app.errors import Text
-from app.services.scans.rules import Reason
+from app.services.scans.reasons import Reason
 
 SENTENCES: dict[Reason, Text] = {
     Reason.verified: Text("可以通行。", "Let in."),
     Reason.code_used: Text(
         "此码已于{at}在{compound}{gate}使用过，请核对本人面容。",
         "This code was used at {at} at {compound}, {gate}. Look at the face.",
+    ),
+    Reason.impossible_travel: Text(
+        "此码{minutes}分钟前在{kilometres}公里外通行过，请核对本人面容。",
+        "This code passed a gate {kilometres} km away {minutes} min ago. Look at the face.",
     ),
     Reason.key_withdrawn: Text(
         "此码的签名密钥已停用，请核对本人面容，或请对方刷新惠新码。",
@@ -43,6 +47,18 @@ SENTENCES: dict[Reason, Text] = {
     Reason.not_verified: Text("此人尚未通过认证。", "This person is not verified yet."),
     Reason.suspended: Text("此人的惠新码已暂停使用。", "The code of this person is suspended."),
     Reason.left: Text("此人已退出惠新码。", "This person has left 惠新码."),
+    Reason.gate_closed: Text("此门岗已停用。", "This gate takes no part any more."),
+    Reason.handle_withdrawn: Text("此码已停用，不得放行。", "This code was withdrawn. Do not let in."),
+    Reason.offline_denied: Text(
+        "网络中断期间本小区不放行。", "This compound admits nobody while the network is down."
+    ),
+    Reason.not_seen_lately: Text(
+        "网络中断，且此人 24 小时内未来过，请核对本人身份。",
+        "The network is down and this person was not here in the last 24 hours. Ask who it is.",
+    ),
+    Reason.bundle_stale: Text(
+        "设备久未联网，请核对本人面容。", "This device has been offline for long. Look at the face."
+    ),
 }
 
 

@@ -1,0 +1,70 @@
+"""What a gate should know afterwards: where the server differs from what was said at the gate."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
+from app.database import fetch
+from app.models.scans import Difference, Scan, Verdict
+from app.services.scans.judging import Judgement
+from app.services.scans.lists import dialect_of, insert_fresh, is_listed, listed, table_of
+from app.services.scans.presentation import ScanName
+from app.services.scans.reasons import Reason
+from app.services.scans.rules import FirstUse, differs
+from app.work import Work
+
+DOUBTFUL = "doubtful"
+"""The time of the scan contradicts what the device said when it last spoke to the server."""
+
+
+async def note(
+    work: Work, judged: Mapping[ScanName, Judgement], superseded: Mapping[ScanName, FirstUse]
+) -> None:
+    """Notes where the server would have spoken otherwise than a device did, and which scans lost their code.
+
+    Of the uses of one code all but the earliest are noted, in whatever order they become known.
+    """
+    rows: list[dict[str, Any]] = []
+    for each in judged.values():
+        told = each.case.presentation.offline
+        if told is not None and differs(told.verdict, told.reason, each.decision):
+            rows.append(_row(work, each.case.id, work.now, each.case.post.gate_id, each.decision.reason))
+        if each.case.doubtful:
+            rows.append(_row(work, each.case.id, work.now, each.case.post.gate_id, DOUBTFUL))
+    rows += await _overtaken(work, superseded.values())
+    if rows:
+        await insert_fresh(work.session, table_of(Difference), sorted(rows, key=_key))
+
+
+async def _overtaken(work: Work, former: Iterable[FirstUse]) -> list[dict[str, Any]]:
+    """Of the scans that had been taken for first uses: those whose guard was not told to look at the face."""
+    gates = {first.scan: first.gate_id for first in former}
+    if not gates:
+        return []
+    dialect = dialect_of(work.session)
+    query: Select[*tuple[Any, ...]] = select(Scan.id, Scan.recorded_at, Scan.verdict, Scan.reason).where(
+        is_listed([Scan.id], "scans", dialect)
+    )
+    rows = await fetch(work.session, query, listed("scans", [(scan,) for scan in gates], dialect))
+    return [
+        _row(work, row.id, row.recorded_at, gates[row.id], Reason.code_used)
+        for row in rows
+        if (row.verdict, row.reason) != (Verdict.check, Reason.code_used)
+    ]
+
+
+def _row(work: Work, scan: UUID, recorded_at: datetime, gate_id: UUID, reason: str) -> dict[str, Any]:
+    return {
+        "scan": scan,
+        "reason": str(reason),
+        "recorded_at": recorded_at,
+        "gate_id": gate_id,
+        "noted_at": work.now,
+    }
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row["scan"]), str(row["reason"])

@@ -1,0 +1,157 @@
+"""Judges a list of scans: what is known of each, by pure rules, at the time when it happened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.models.scans import Direction
+from app.services.codes import format as code_format
+from app.services.keys.ring import KeyStates, load_key_states
+from app.services.scans.facts import (
+    KnownCourier,
+    PastStates,
+    handle_of,
+    load_couriers,
+    load_past_states,
+)
+from app.services.scans.posts import PostFacts
+from app.services.scans.presentation import Presentation, ScanName
+from app.services.scans.rules import CodeFacts, Decision, FirstUse, after_first_use, after_travel, decide
+from app.services.scans.travel import Journey, journey
+from app.services.scans.whereabouts import Passage
+from app.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One scan that is to be judged: what was presented, where, when it happened, and under which id."""
+
+    id: UUID
+    presentation: Presentation
+    post: PostFacts
+    happened_at: datetime
+    recorded_at: datetime
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A case with the verdict of the server."""
+
+    case: Case
+    courier: KnownCourier | None
+    decision: Decision
+    first: FirstUse | None = None
+    journey: Journey | None = None
+
+    @property
+    def names_courier(self) -> bool:
+        """Whether the code is good enough for a guard to be told whose it is."""
+        return self.decision.uses_code or self.first is not None
+
+    def passage(self) -> Passage | None:
+        """Where the courier of this scan is, if it is the courier's."""
+        if self.courier is None or not self.names_courier:
+            return None
+        return Passage(
+            courier_id=self.courier.facts.courier_id,
+            scan=self.case.id,
+            recorded_at=self.case.recorded_at,
+            at=self.case.happened_at,
+            gate_id=self.case.post.gate_id,
+            compound_id=self.case.post.compound_id,
+            direction=Direction(self.case.presentation.direction),
+            point=self.case.post.point,
+        )
+
+
+async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Judgement]:
+    """The verdict on each case by everything but earlier uses of its code and earlier passages."""
+    states = await load_key_states(work.session, work.now)
+    couriers = await load_couriers(work, (case.presentation for case in cases.values()))
+    known: dict[ScanName, KnownCourier | None] = {}
+    for name, case in cases.items():
+        code = case.presentation.code
+        ours = code is not None and code.iss == work.settings.issuer
+        known[name] = couriers.get(handle_of(work, code)) if code is not None and ours else None
+    past = await _past(work, cases, known)
+    judged = {}
+    for name, case in cases.items():
+        at = case.happened_at
+        offline = case.presentation.offline is not None
+        facts = _code_facts(
+            work,
+            case,
+            KeyStates(states.keys, at) if offline else states,
+            known[name],
+            past if offline else None,
+        )
+        judged[name] = Judgement(case, known[name], decide(case.presentation, facts, at))
+    return judged
+
+
+async def _past(
+    work: Work, cases: Mapping[ScanName, Case], known: Mapping[ScanName, KnownCourier | None]
+) -> PastStates:
+    offline = [name for name, case in cases.items() if case.presentation.offline is not None]
+    couriers = [courier.facts.courier_id for name in offline if (courier := known[name]) is not None]
+    since = min((cases[name].happened_at for name in offline), default=work.now)
+    return await load_past_states(work, couriers, since)
+
+
+def _code_facts(
+    work: Work, case: Case, states: KeyStates, courier: KnownCourier | None, past: PastStates | None
+) -> CodeFacts:
+    code = case.presentation.code
+    closed = case.post.closed_at is not None and case.post.closed_at <= case.happened_at
+    if code is None:
+        return CodeFacts(key_state=None, ours=False, minted_here=False, courier=None, gate_closed=closed)
+    key = states.find(code.iss, code.kid)
+    ours = code.iss == work.settings.issuer
+    facts = None
+    if courier is not None:
+        facts = past.at(courier, case.happened_at) if past else courier.facts
+    return CodeFacts(
+        key_state=states.state(key) if key else None,
+        ours=ours,
+        minted_here=ours and code_format.is_ours(code, work.deployment.secrets.jti_key.get_secret_value()),
+        courier=facts,
+        gate_closed=closed,
+    )
+
+
+def with_first_uses(
+    judged: Mapping[ScanName, Judgement], first_uses: Mapping[ScanName, FirstUse]
+) -> dict[ScanName, Judgement]:
+    """The same, where codes were used before: then a guard has to look at the face."""
+    return {
+        name: replace(each, decision=after_first_use(each.decision, first), first=first)
+        if (first := first_uses.get(name)) is not None
+        else each
+        for name, each in judged.items()
+    }
+
+
+def with_journeys(judged: Mapping[ScanName, Judgement]) -> dict[ScanName, Judgement]:
+    """The same, where couriers came faster than anybody travels, one scan after the other."""
+    last: dict[UUID, Passage] = {}
+    result = {}
+    for name, each in judged.items():
+        passage = each.passage()
+        if passage is None or each.courier is None:
+            result[name] = each
+            continue
+        before = last.get(passage.courier_id) or each.courier.last
+        way = None
+        if (
+            before is not None
+            and before.compound_id != passage.compound_id
+            and before.point
+            and passage.point
+        ):
+            way = journey(before.point, before.at, passage.point, passage.at)
+        result[name] = replace(each, decision=after_travel(each.decision, way), journey=way)
+        if result[name].decision.lets_in:
+            last[passage.courier_id] = passage
+    return result
