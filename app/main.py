@@ -19,6 +19,9 @@ from app.services.tokens import require_cryptography_backend
 
 UPLOADS = ("/v1/couriers/me/photo", "/v1/employers/")
 """Beneath these paths bodies may be as large as a photo or a roster."""
+OFFLINE_UPLOADS = "/v1/enrolments/"
+"""Beneath this path bodies may hold 500 scans, of some 400 bytes each, or twice that as JWS."""
+OFFLINE_LIMIT = 512 * 1024
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -54,7 +57,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         app,
         settings=WallSettings(
             body_limit=settings.body_limit,
-            larger_bodies=dict.fromkeys(UPLOADS, settings.upload_limit),
+            larger_bodies=dict.fromkeys(UPLOADS, settings.upload_limit) | {OFFLINE_UPLOADS: OFFLINE_LIMIT},
             concurrency=settings.concurrency,
             trusted_proxies=settings.trusted_proxies,
             allowed_origins=settings.allowed_origins,

@@ -21,6 +21,7 @@ def routers() -> Iterator[APIRouter]:
         employers,
         health,
         notices,
+        offline,
         reviews,
         rosters,
         scans,
@@ -39,6 +40,7 @@ def routers() -> Iterator[APIRouter]:
         couriers,
         rosters,
         reviews,
+        offline,
         health,
     ):
         yield area.router

@@ -16,6 +16,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -204,10 +205,11 @@ class Difference(Base):
     """
 
     __tablename__ = "differences"
-    __table_args__ = (Index(None, "gate_id", "noted_at", "scan", "reason"),)
+    __table_args__ = (UniqueConstraint("scan", "reason"), Index(None, "gate_id", "id"))
 
-    scan: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    reason: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    scan: Mapped[UUID] = mapped_column(Id)
+    reason: Mapped[str] = mapped_column(String(32))
     """A reason of a verdict, or `doubtful`."""
     recorded_at: Mapped[datetime] = mapped_column(Instant)
     gate_id: Mapped[UUID] = mapped_column(Id, ForeignKey("gates.id"))

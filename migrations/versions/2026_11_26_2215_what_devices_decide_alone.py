@@ -35,6 +35,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "differences",
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("scan", sa.Uuid(), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
@@ -43,12 +44,13 @@ def upgrade() -> None:
         sa.Column("ticked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ticked_by", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(["gate_id"], ["gates.id"], name=op.f("fk_differences_gate_id_gates")),
-        sa.PrimaryKeyConstraint("scan", "reason", name=op.f("pk_differences")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_differences")),
+        sa.UniqueConstraint("scan", "reason", name=op.f("uq_differences_scan_reason")),
     )
     op.create_index(
-        op.f("ix_differences_gate_id_noted_at_scan_reason"),
+        op.f("ix_differences_gate_id_id"),
         "differences",
-        ["gate_id", "noted_at", "scan", "reason"],
+        ["gate_id", "id"],
         unique=False,
     )
     op.create_table(
@@ -78,7 +80,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("syncs")
     op.drop_table("bundles")
-    op.drop_index(op.f("ix_differences_gate_id_noted_at_scan_reason"), table_name="differences")
+    op.drop_index(op.f("ix_differences_gate_id_id"), table_name="differences")
     op.drop_table("differences")
     op.drop_index(
         "ix_whereabouts_inside",

@@ -1,6 +1,7 @@
 """A gate in working order: a compound, an enrolled device, a guard on shift, a verified courier."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from app.work import Actor, begin_work
 from tests.factories.accounts import sign_in
 from tests.factories.compounds import make_compound
 from tests.factories.couriers import made_up_id, make_courier
-from tests.factories.devices import make_device, make_shift
+from tests.factories.devices import device_token, make_device, make_shift
 from tests.factories.employers import make_employer
 
 DISTRICT = "500104"
@@ -33,6 +34,8 @@ class WorkingGate:
     enrolment_id: UUID
     guard: dict[str, str] = field(repr=False)
     """Headers of the guard."""
+    device: dict[str, str] = field(repr=False)
+    """Headers of the device itself."""
 
     def scan(self, code: str, **changed: Any) -> dict[str, Any]:
         """The body of a scan of `code` at this gate."""
@@ -42,6 +45,19 @@ class WorkingGate:
             "code": code,
             "direction": "in",
             "device_time": "2026-05-11T04:00:00Z",
+            **changed,
+        }
+
+    def offline(self, code: str, sequence: int, at: datetime, **changed: Any) -> dict[str, Any]:
+        """A scan of `code` that the device made alone at `at`, and admitted."""
+        return {
+            "scan_id": str(uuid4()),
+            "sequence": sequence,
+            "code": code,
+            "direction": "in",
+            "device_time": at.isoformat(),
+            "verdict": "admit",
+            "reason": "verified",
             **changed,
         }
 
@@ -64,7 +80,15 @@ async def open_gate(runtime: Runtime, *, name: str, position: Position | None = 
         gate = seen.gates[0]
         device, enrolment, _ = await make_device(work, gate=gate)
         on_shift = await make_shift(work, device=device, enrolment=enrolment, gate=gate)
-        return WorkingGate(seen.compound.id, gate.id, device.id, enrolment.id, on_shift.headers)
+        token = await device_token(work, device=device)
+        return WorkingGate(
+            seen.compound.id,
+            gate.id,
+            device.id,
+            enrolment.id,
+            on_shift.headers,
+            {"Authorization": f"Bearer {token}"},
+        )
 
 
 async def bring_courier(

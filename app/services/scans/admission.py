@@ -12,7 +12,7 @@ from uuid import UUID
 from app.errors import Problem
 from app.ids import new_id
 from app.models.reviews import ReviewKind
-from app.models.scans import Outcome, Scan, ScanKey, ScanOutcome, Verdict
+from app.models.scans import Scan, ScanKey, ScanOutcome
 from app.services.compounds.errors import GateClosed
 from app.services.reviews.flags import flag_couriers
 from app.services.scans import differences, whereabouts
@@ -130,9 +130,7 @@ async def _store(
 def _passed(judgement: Judgement) -> bool:
     """Whether somebody went through the gate, as far as is known now."""
     told = judgement.case.presentation.offline
-    if told is None:
-        return judgement.decision.lets_in
-    return told.verdict is Verdict.admit or told.outcome is Outcome.let_in
+    return judgement.decision.lets_in if told is None else told.let_through
 
 
 async def _take_scan_ids(work: Work, ids: Mapping[ScanName, UUID]) -> set[ScanName]:

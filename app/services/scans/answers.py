@@ -18,6 +18,9 @@ class StoredScan:
     recorded_at: datetime
     happened_at: datetime
     enrolment_id: UUID
+    gate_id: UUID
+    compound_id: UUID
+    courier_id: UUID | None
     scan_id: UUID
     account_id: UUID
     direction: Direction

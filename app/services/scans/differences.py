@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from app.database import fetch
+from app.ids import new_id
 from app.models.scans import Difference, Scan, Verdict
+from app.services.scans.answers import StoredScan
 from app.services.scans.judging import Judgement
 from app.services.scans.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans.presentation import ScanName
@@ -39,6 +41,17 @@ async def note(
         await insert_fresh(work.session, table_of(Difference), sorted(rows, key=_key))
 
 
+async def note_let_in(work: Work, scans: Iterable[StoredScan]) -> None:
+    """Notes those of `scans` that had been refused: their guards let somebody in all the same."""
+    rows = [
+        _row(work, scan.id, scan.recorded_at, scan.gate_id, scan.reason)
+        for scan in scans
+        if scan.verdict is Verdict.refuse
+    ]
+    if rows:
+        await insert_fresh(work.session, table_of(Difference), sorted(rows, key=_key))
+
+
 async def _overtaken(work: Work, former: Iterable[FirstUse]) -> list[dict[str, Any]]:
     """Of the scans that had been taken for first uses: those whose guard was not told to look at the face."""
     gates = {first.scan: first.gate_id for first in former}
@@ -58,6 +71,7 @@ async def _overtaken(work: Work, former: Iterable[FirstUse]) -> list[dict[str, A
 
 def _row(work: Work, scan: UUID, recorded_at: datetime, gate_id: UUID, reason: str) -> dict[str, Any]:
     return {
+        "id": new_id(work.now),
         "scan": scan,
         "reason": str(reason),
         "recorded_at": recorded_at,

@@ -23,6 +23,11 @@ class OfflineAnswer:
     reason: Reason
     outcome: Outcome | None
 
+    @property
+    def let_through(self) -> bool:
+        """Whether somebody went through the gate."""
+        return self.verdict is Verdict.admit or self.outcome is Outcome.let_in
+
 
 @dataclass(frozen=True, slots=True)
 class Presentation:

@@ -62,6 +62,28 @@ SENTENCES: dict[Reason, Text] = {
 }
 
 
+AFTERWARDS: dict[str, Text] = {
+    Reason.code_used: Text(
+        "此码此前已在别处使用过，请回忆放行时的情况。",
+        "This code had been used elsewhere before. Recall whom you let in.",
+    ),
+    Reason.impossible_travel: Text(
+        "此码几乎同时在很远处通行过。", "This code passed a gate far away at nearly the same time."
+    ),
+    Reason.verified: Text("联网后核实：此人本可通行。", "The server would have let this person in."),
+    "doubtful": Text(
+        "扫码时间与设备此前所报不符，存疑。", "The time of this scan contradicts what the device said before."
+    ),
+}
+"""What an inbox says where the sentence at the gate would need what is not known there, or reads oddly."""
+
+
+def difference_sentence(reason: str, language: str) -> str:
+    """What is different about a scan, for whoever was at the gate."""
+    text = AFTERWARDS.get(reason) or SENTENCES[Reason(reason)]
+    return text.render(language)
+
+
 def sentence(reason: Reason, language: str, details: dict[str, Any] | None) -> str:
     """The sentence for `reason` in `language`, filled from the stored `details`."""
     return SENTENCES[reason].render(language, **(details or {}))

@@ -1,0 +1,151 @@
+"""Takes in the scans that a device made while it was alone: an answer to each, whatever the others."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+
+from app.errors import Problem, Unavailable
+from app.logs import outline
+from app.models.scans import Outcome, ScanOutcome, Verdict
+from app.services.codes.reading import CodeReader, ReadCode, Unreadable
+from app.services.scans import differences, whereabouts
+from app.services.scans.admission import admit
+from app.services.scans.answers import Answer
+from app.services.scans.errors import ScanConflict
+from app.services.scans.lists import insert_fresh, table_of
+from app.services.scans.presentation import Presentation
+from app.services.scans.whereabouts import Passage
+from app.work import Work
+
+_logger = structlog.get_logger(__name__)
+
+LARGEST_UPLOAD = 500
+"""Scans of one upload: a noon's worth of a busy gate, and a body of some 200 KB."""
+READ_TOGETHER = 16
+"""Codes whose signatures are checked in one go, some 3 ms; then whoever scans online has a turn."""
+
+
+class Result(StrEnum):
+    """What became of one scan of an upload, and so what the device does with it."""
+
+    stored = "stored"
+    repeated = "repeated"
+    """It was stored before: forget it."""
+    conflict = "conflict"
+    """Its id was used for another scan before: forget it, and tell whoever looks after the device."""
+    refused = "refused"
+    """It can never be stored: forget it, and tell whoever looks after the device."""
+    again = "again"
+    """Nothing was stored, through no fault of the scan: keep it and send it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """One scan of an upload, answered."""
+
+    result: Result
+    answer: Answer | None
+    problem: Problem | None
+
+    @classmethod
+    def of(cls, found: Answer | Problem) -> "Uploaded":
+        if isinstance(found, ScanConflict):
+            return cls(Result.conflict, None, found)
+        if isinstance(found, Problem):
+            return cls(Result.refused, None, found)
+        return cls(Result.repeated if found.repeated else Result.stored, found, None)
+
+
+async def read_all(reader: CodeReader, texts: Sequence[str]) -> list[ReadCode | Unreadable]:
+    """The codes in `texts`, in their order, without holding up those who scan online meanwhile."""
+    read = []
+    for number, text in enumerate(texts):
+        if number % READ_TOGETHER == 0:
+            await asyncio.sleep(0)
+        read.append(await reader.read(text))
+    return read
+
+
+async def upload(
+    open_work: Callable[..., AbstractAsyncContextManager[Work]], presentations: Sequence[Presentation]
+) -> list[Uploaded]:
+    """Stores scans that a device made offline; one result each, in the same order.
+
+    All in one transaction; where one breaks it, each in one of its own, so that it does not keep the
+    others away. In whatever order and however often scans are sent, the same is stored. Raises
+    Unavailable where the database is away: then nothing was stored that is not answered.
+    """
+    try:
+        async with open_work(write=True) as work:
+            return await _store(work, presentations)
+    except Problem:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is belongs to one of the scans
+        # In outline alone: what the error says may hold personal data.
+        _logger.error("upload_taken_apart", fault=outline(error))  # noqa: TRY400
+        return [await _store_one(open_work, presentation) for presentation in presentations]
+
+
+async def _store_one(
+    open_work: Callable[..., AbstractAsyncContextManager[Work]], presentation: Presentation
+) -> Uploaded:
+    try:
+        async with open_work(write=True) as work:
+            return (await _store(work, [presentation]))[0]
+    except Exception as error:  # noqa: BLE001 - the device keeps the scan and sends it again
+        return Uploaded(Result.again, None, error if isinstance(error, Problem) else Unavailable())
+
+
+async def _store(work: Work, presentations: Sequence[Presentation]) -> list[Uploaded]:
+    found = await admit(work, presentations)
+    await _reconcile(work, zip(presentations, found, strict=True))
+    return [Uploaded.of(each) for each in found]
+
+
+async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Problem]]) -> None:
+    """Adds what a repeated scan tells beyond what is stored: that somebody was let through after all.
+
+    A scan may have been stored online while its answer got lost, whereupon the device decided alone; or
+    it was uploaded before its guard had decided.
+    """
+    told = [
+        (presentation.offline, found.scan)
+        for presentation, found in pairs
+        if isinstance(found, Answer) and found.repeated and presentation.offline is not None
+    ]
+    rows = {
+        scan.id: {
+            "scan": scan.id,
+            "outcome": Outcome.let_in if offline.let_through else offline.outcome,
+            "at": scan.happened_at,
+            "account_id": scan.account_id,
+        }
+        for offline, scan in told
+        if scan.verdict is not Verdict.admit and (offline.let_through or offline.outcome is not None)
+    }
+    if not rows:
+        return
+    added = {row.scan for row in await insert_fresh(work.session, table_of(ScanOutcome), list(rows.values()))}
+    let_in = [scan for _, scan in told if scan.id in added and rows[scan.id]["outcome"] is Outcome.let_in]
+    await whereabouts.keep(
+        work,
+        (
+            Passage(
+                courier_id=scan.courier_id,
+                scan=scan.id,
+                recorded_at=scan.recorded_at,
+                at=scan.happened_at,
+                gate_id=scan.gate_id,
+                compound_id=scan.compound_id,
+                direction=scan.direction,
+                point=None,
+            )
+            for scan in let_in
+            if scan.courier_id is not None
+        ),
+    )
+    await differences.note_let_in(work, let_in)
