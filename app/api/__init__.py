@@ -14,6 +14,7 @@ def routers() -> Iterator[APIRouter]:
     from app.api import (
         accounts,
         areas,
+        bundles,
         codes,
         compounds,
         couriers,
@@ -41,6 +42,7 @@ def routers() -> Iterator[APIRouter]:
         rosters,
         reviews,
         offline,
+        bundles,
         health,
     ):
         yield area.router

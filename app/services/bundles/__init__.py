@@ -1,0 +1,1 @@
+"""Bundles: what a device needs to decide alone while the network is down."""

@@ -1,0 +1,85 @@
+"""The handles that a device must know of: withdrawn ones, and those of particular couriers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import and_, func, select
+
+from app.clock import service_day
+from app.models.couriers import Courier, CourierChange, CourierState, DayHandle
+from app.services.codes.minting import day_handle
+from app.services.keys.rules import LAST_CODE
+from app.work import Work
+
+LONGEST_LIST = 4096
+"""Handles: 44 KB as they are sent. Beyond it the newest withdrawals are kept: the older one is, the fewer
+codes that were minted before it are still in their time."""
+WITHDRAWN_WITHIN = timedelta(hours=48)
+"""No code of before an earlier withdrawal is in its time on any clock that is right to a day."""
+ENDED = (CourierState.suspended.value, CourierState.left.value)
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawnHandles:
+    """Handles whose codes admit nobody any more."""
+
+    handles: Sequence[bytes]
+    """In the order of their bytes, which says nothing."""
+    complete: bool
+    """False where the list was too long and the oldest withdrawals are missing."""
+
+
+def days_of(work: Work) -> tuple[date, ...]:
+    """The service days whose codes may be shown before the next sync: today's and tomorrow's, and for half
+    an hour after four in the morning yesterday's.
+    """
+    zone = work.settings.zone
+    today = service_day(work.now, zone)
+    return tuple(sorted({service_day(work.now - LAST_CODE, zone), today, today + timedelta(days=1)}))
+
+
+async def withdrawn_handles(work: Work) -> WithdrawnHandles:
+    """The handles of couriers who were suspended or left, and of profiles that moved to another account.
+
+    Only handles whose codes can exist: a code needs its handle stored, and whoever is withdrawn gets none.
+    """
+    since = work.now - WITHDRAWN_WITHIN
+    days = days_of(work)
+    ended = await work.session.execute(
+        select(DayHandle.handle, func.max(CourierChange.at))
+        .select_from(CourierChange)
+        .join(Courier, Courier.id == CourierChange.courier_id)
+        .join(DayHandle, and_(DayHandle.courier_id == Courier.id, DayHandle.day.in_(days)))
+        .where(CourierChange.at > since, CourierChange.to_state.in_(ENDED), Courier.state.in_(ENDED))
+        .group_by(DayHandle.handle)
+    )
+    moved = await work.session.execute(
+        select(DayHandle.day, DayHandle.handle, Courier.id, Courier.codes_from)
+        .join(DayHandle, and_(DayHandle.courier_id == Courier.id, DayHandle.day.in_(days)))
+        .where(Courier.codes_from > since)
+    )
+    found: dict[bytes, datetime] = dict(ended.tuples().all())
+    found |= {
+        handle: codes_from
+        for day, handle, courier, codes_from in moved.tuples()
+        if codes_from is not None and handle != day_handle(work, day, courier, codes_from)
+    }
+    newest = sorted(found, key=lambda handle: found[handle], reverse=True)[:LONGEST_LIST]
+    return WithdrawnHandles(sorted(newest), complete=len(newest) == len(found))
+
+
+async def handles_of(work: Work, couriers: Iterable[UUID]) -> Sequence[bytes]:
+    """The handles of `couriers` on the days of a bundle, whether or not a code was minted yet."""
+    wanted = sorted(couriers)
+    if not wanted:
+        return []
+    rows = await work.session.execute(
+        select(Courier.id, Courier.codes_from).where(Courier.id.in_(wanted)).limit(LONGEST_LIST)
+    )
+    return sorted(
+        day_handle(work, day, courier, codes_from)
+        for courier, codes_from in rows.tuples()
+        for day in days_of(work)
+    )
