@@ -128,6 +128,10 @@ Key = Annotated[
 """256 bits, base64 in the file, never printed."""
 
 
+StatementKid = Annotated[str, Field(pattern=r"^s[1-9][0-9]{0,5}$")]
+"""`s1`, `s2`, …: never the two hex digits by which a code names its key."""
+
+
 class Secrets(BaseModel):
     """The keys that live outside the database. Losing them loses every sealed field."""
 
@@ -145,6 +149,8 @@ class Secrets(BaseModel):
     """Tells our own codes from forgeries after a signing key has leaked."""
     access_token_keys: dict[str, Key]
     """By kid; the last in order signs sign-in tokens, all verify."""
+    statement_keys: dict[StatementKid, Key] = Field(min_length=1)
+    """By kid; from each an ES256 key is derived. The last in order signs statements, all are published."""
     refresh_key: Key
     """Derives each refresh token from the one before it."""
     digest_key: Key

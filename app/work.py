@@ -13,6 +13,7 @@ from app.database import Database
 from app.errors import Forbidden
 from app.models.accounts import Role, ScopeKind
 from app.services.sealing import Vault
+from app.services.statements import StatementKeys
 from app.settings import Secrets, Settings
 
 
@@ -101,6 +102,7 @@ class Deployment:
     settings: Settings
     secrets: Secrets
     vault: Vault
+    statements: StatementKeys
 
     @classmethod
     def of(cls, settings: Settings, secrets: Secrets) -> Self:
@@ -109,7 +111,7 @@ class Deployment:
             secrets.index_key.get_secret_value(),
             secrets.next_index_key.get_secret_value() if secrets.next_index_key else None,
         )
-        return cls(settings, secrets, vault)
+        return cls(settings, secrets, vault, StatementKeys.of(secrets))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,13 @@ from contextlib import suppress
 import typer
 from sqlalchemy import select
 
-from app.cli.deployment import command_work, fresh_secrets, read_secrets, read_settings, write_secrets
+from app.cli.deployment import (
+    command_work,
+    complete_secrets,
+    fresh_secrets,
+    read_settings,
+    write_secrets,
+)
 from app.cli.migrate import bring_to_head
 from app.cli.refusals import Refused, say
 from app.database import Database
@@ -36,8 +42,13 @@ def init() -> None:
 def _make_secrets(settings: Settings) -> None:
     path = settings.secrets_file
     if path.exists():
-        read_secrets(settings)
-        say(f"密钥文件：保留 {path}", f"Secrets: kept {path}")
+        if added := ", ".join(complete_secrets(settings)):
+            say(
+                f"密钥文件：{path} 已补充 {added}。请重新备份，并重启服务。",
+                f"Secrets: added {added} to {path}. Back it up anew, and restart what runs.",
+            )
+        else:
+            say(f"密钥文件：保留 {path}", f"Secrets: kept {path}")
         return
     if asyncio.run(_is_in_use(settings)):
         raise Refused(

@@ -1,4 +1,4 @@
-"""`huixin keys`: the signing keys of the code issuer, and those of issuers that it trusts."""
+"""`huixin keys`: the signing keys of the code issuer, those of issuers that it trusts, and statement keys."""
 
 import asyncio
 import json
@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.cli.deployment import command_work
+from app.cli.deployment import add_statement_key, command_work
 from app.cli.refusals import Refused, say
 from app.models.keys import SigningKey
+from app.services import audit
 from app.services.keys.lifecycle import list_keys, rotate_keys, trust_issuer, withdraw_key
 from app.services.keys.rules import state_of
 
@@ -37,8 +38,28 @@ def rotate(
     now: Annotated[
         bool, typer.Option("--now", help="Sign with the new key at once instead of in 24 h.")
     ] = False,
+    statements: Annotated[
+        bool, typer.Option("--statements", help="The key of signed statements instead of that of codes.")
+    ] = False,
 ) -> None:
-    """Publish a new key, which takes over a day later, when every scanner knows it."""
+    """Publish a new key, which takes over a day later, when every scanner knows it.
+
+    With --statements it is added to the secrets file, and signs receipts and bundles of devices from the
+    next start on. Those before stay valid while their key is in the file: to withdraw one, take it out.
+    """
+    if statements:
+        if now:
+            raise Refused(
+                "--now 只用于惠新码的密钥：声明密钥在下次启动时即用于签名。",
+                "--now is for keys of codes: a statement key signs from the next start on anyway.",
+            )
+        added = asyncio.run(_rotate_statements())
+        say(
+            f"声明密钥 {added} 已写入密钥文件，重启服务后用于签名。请重新备份密钥文件。",
+            f"Statement key {added} is in the secrets file and signs once the server has been restarted."
+            " Back the file up anew.",
+        )
+        return
     kid, begins = asyncio.run(_rotate(at_once=now))
     say(f"密钥 {kid} 已公布，{begins} 起用于签名。", f"Key {kid} is published and signs from {begins}.")
 
@@ -94,6 +115,13 @@ async def _rotate(*, at_once: bool) -> tuple[str, str]:
     async with command_work("keys rotate") as work:
         key: SigningKey = await rotate_keys(work, at_once=at_once)
         return key.kid, f"{key.active_from:%Y-%m-%d %H:%M}Z"
+
+
+async def _rotate_statements() -> str:
+    async with command_work("keys rotate") as work:
+        kid = add_statement_key(work.settings)
+        audit.record(work, "keys.created", subject_kind="statement_key", subject_id=kid)
+        return kid
 
 
 async def _withdraw(*, kid: str, reason: str, issuer: str | None) -> None:

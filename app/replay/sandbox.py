@@ -50,6 +50,7 @@ def replay_secrets() -> Secrets:
             "handle_key": key("handle"),
             "jti_key": key("jti"),
             "access_token_keys": {"a1": key("access")},
+            "statement_keys": {"s1": key("statement")},
             "refresh_key": key("refresh"),
             "digest_key": key("digest"),
         }

@@ -27,7 +27,7 @@ Algorithm = Literal["ES256", "HS256"]
 """ES256 signs codes, which others verify; HS256 signs sign-in tokens, which only we read."""
 
 MAX_TOKEN: Final = 4096
-"""Characters. Ours have at most 500; a longer one is refused before anything in it is read."""
+"""Characters. Codes and sign-in tokens have at most 500; a longer one is refused before it is read."""
 
 ACCESS_TYPE: Final = "hx-at+jwt"
 """`typ` of a sign-in token; codes have another, so neither passes for the other (RFC 8725, 3.11)."""
@@ -188,8 +188,15 @@ def sign_jws(payload: bytes, key: SigningKey | SecretKey, *, typ: str) -> str:
     return f"{signing_input}.{encode_segment(sign(signing_input.encode('ascii'), key))}"
 
 
-def verify_jws(token: str, key: VerifyingKey | SecretKey, alg: Algorithm, *, typ: str | None = None) -> bytes:
-    """The payload of a compact JWS that `key` signed with `alg`.
+def verify_jws(
+    token: str,
+    key: VerifyingKey | SecretKey,
+    alg: Algorithm,
+    *,
+    typ: str | None = None,
+    longest: int = MAX_TOKEN,
+) -> bytes:
+    """The payload of a compact JWS of at most `longest` characters that `key` signed with `alg`.
 
     Strict before any cryptography: size, alphabet, canonical base64url, a flat header of known
     members with string values, that names `alg`. `kid`, where the header has one, must be the key's;
@@ -198,7 +205,7 @@ def verify_jws(token: str, key: VerifyingKey | SecretKey, alg: Algorithm, *, typ
     Raises:
         InvalidToken: for whatever reason; the caller learns no more.
     """
-    if len(token) > MAX_TOKEN or not token.isascii() or key.alg != alg:
+    if len(token) > longest or not token.isascii() or key.alg != alg:
         raise InvalidToken
     segments = token.split(".")
     if len(segments) != PARTS:

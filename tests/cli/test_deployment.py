@@ -1,69 +1,15 @@
 """What an operator does first: make a deployment, look at it, migrate it, and be told what is wrong."""
 
 import json
-import logging
 import stat
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from joserfc.jwk import ECKey
 
-from app.cli import main
 from app.cli.deployment import fresh_secrets, write_secrets
-from app.settings import Secrets
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Huixin = Callable[..., Ended]
-
-
-@contextmanager
-def own_logs() -> Iterator[None]:
-    """A command sets up the logs of its process; this one has others."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def huixin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Huixin:
-    """Runs a command on a deployment in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
-    monkeypatch.setenv("HUIXIN_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/var/huixin.db")
-
-    def run(*arguments: str, **settings: str) -> Ended:
-        with pytest.MonkeyPatch.context() as context, own_logs():
-            context.setattr(sys, "argv", ["huixin", *arguments])
-            for name, value in settings.items():
-                context.setenv(f"HUIXIN_{name.upper()}", value)
-            code = 0
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code if isinstance(end.code, int) else 0
-        written = capfd.readouterr()
-        assert "Traceback" not in written.err
-        return Ended(code, written.out, written.err)
-
-    return run
+from tests.commands import Huixin
 
 
 def test_init_makes_a_deployment_that_the_doctor_lets_pass(huixin: Huixin, tmp_path: Path) -> None:
@@ -104,27 +50,6 @@ def test_other_secrets_are_told_from_the_right_ones(huixin: Huixin, tmp_path: Pa
     assert "does not belong to this database" in found.out
 
 
-def test_secrets_are_never_written_over(tmp_path: Path) -> None:
-    path = tmp_path / "secrets.json"
-    first = fresh_secrets()
-    write_secrets(path, first)
-    with pytest.raises(FileExistsError):
-        write_secrets(path, fresh_secrets())
-    assert Secrets.read(path) == first
-    assert [file.name for file in tmp_path.iterdir()] == ["secrets.json"]
-
-
-def test_secrets_share_no_key(tmp_path: Path) -> None:
-    write_secrets(tmp_path / "secrets.json", fresh_secrets())
-    written = json.loads((tmp_path / "secrets.json").read_text("ascii"))
-    keys = [
-        key for value in written.values() for key in (value.values() if isinstance(value, dict) else [value])
-    ]
-    assert (
-        len(set(keys)) == len(keys) == len(Secrets.model_fields) - 1
-    )  # the index key to come is not there yet
-
-
 @pytest.mark.parametrize("command", [("serve",), ("worker", "--once"), ("keys", "list"), ("keys", "rotate")])
 def test_nothing_runs_on_a_schema_that_is_behind(
     huixin: Huixin, tmp_path: Path, command: tuple[str, ...]
@@ -139,26 +64,6 @@ def test_nothing_runs_on_a_schema_that_is_behind(
 def test_migrate_says_from_where_to_where(huixin: Huixin) -> None:
     assert huixin("migrate").out.startswith("Schema: empty → ")
     assert huixin("migrate").out.startswith("The schema is up to date: ")
-
-
-@pytest.mark.parametrize("command", [("serve",), ("worker", "--once"), ("doctor",), ("keys", "list")])
-def test_secrets_that_others_can_read_are_refused(
-    huixin: Huixin, tmp_path: Path, command: tuple[str, ...]
-) -> None:
-    huixin("init")
-    (tmp_path / "var/secrets.json").chmod(0o640)
-    ended = huixin(*command)
-    assert ended.code == 1
-    assert "chmod 600" in ended.err
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"master_keys": 1}', "\x00"])
-def test_damaged_secrets_are_said_to_be_damaged(huixin: Huixin, tmp_path: Path, text: str) -> None:
-    huixin("init")
-    (tmp_path / "var/secrets.json").write_text(text)
-    ended = huixin("serve")
-    assert ended.code == 1
-    assert "damaged" in ended.err
 
 
 @pytest.mark.parametrize(

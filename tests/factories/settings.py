@@ -18,6 +18,7 @@ def make_secrets() -> Secrets:
         handle_key=_key("handle"),
         jti_key=_key("jti"),
         access_token_keys={"a1": _key("access")},
+        statement_keys={"s1": _key("statement")},
         refresh_key=_key("refresh"),
         digest_key=_key("digest"),
     )
