@@ -29,3 +29,8 @@ def service_day(moment: datetime, zone: ZoneInfo) -> date:
 def from_epoch(seconds: float) -> datetime:
     """The aware UTC time of `seconds` since 1970."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def write_instant(moment: datetime) -> str:
+    """The one form in which times leave: UTC, six decimals, `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

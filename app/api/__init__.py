@@ -22,27 +22,5 @@ def routers() -> Iterator[APIRouter]:
         employers,
         health,
         notices,
-        offline,
-        reviews,
-        rosters,
-        scans,
-    )
-
-    yield scans.router
-    yield codes.router
-    yield codes.published
-    for area in (
-        accounts,
-        notices,
-        areas,
-        employers,
-        compounds,
-        devices,
-        couriers,
-        rosters,
-        reviews,
-        offline,
-        bundles,
-        health,
-    ):
-        yield area.router
+        receipts,
+        statements,

@@ -45,6 +45,7 @@ TAGS: Mapping[str, str] = {
     "reviews": "人工审核 · Questions that a reviewer decides",
     "codes": "惠新码：生成、验码、公钥 · Codes: minting, examining, public keys",
     "scans": "扫码、处置、通行记录 · Scans, what follows them, entries",
+    "statements": "签名声明：公钥 · Signed statements: public keys",
     "health": "运行状态 · Whether the process is well",
     "problems": "错误代码 · What problem codes mean",
 }
@@ -74,6 +75,17 @@ JWS = (
     "bukYUvY5ezpnu9Ql5SnPFCKQICX3dIHWUgjw0ERV8Zcp9WHQvMzCF3h1zUzLYjFs6kGYqYRCA1oEw"
 )
 """A golden sample of the code format, in both its forms."""
+
+RECEIPT = (
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6InMxIiwidHlwIjoiaHgtcmVjZWlwdCtqd3QifQ.eyJhdWQiOiJcdTY2NjhcdTUxN"
+    "DlcdTkwMWZcdThmZDBcdTViYTJcdTY3MGQiLCJlbnRyeSI6eyJhdCI6IjIwMjYtMDUtMDFUMDA6MzA6MDAuMDAwMDAwW"
+    "iIsImNvbXBvdW5kIjoiXHU3ZmUwXHU1NmVkXHU1YzBmXHU1MzNhIiwiZGlyZWN0aW9uIjoiaW4iLCJnYXRlIjoiXHU0Z"
+    "TFjXHU5NWU4IiwiaWQiOiIwMTk4MGYzZS03YzFhLTdiNTItOWQwZS02YTRjMWYyYjNkNTgiLCJvdXRjb21lIjpudWxsL"
+    "CJ2ZXJkaWN0IjoiYWRtaXQifSwiaWF0IjoxNzc3NTk1NDAwLCJpc3MiOiI1MDAwIiwianRpIjoiMDE5ODBmM2UtN2MxY"
+    "S03YjUyLTlkMGUtNmE0YzFmMmIzZDU5Iiwic3ViIjoiXHU3NTA0KioifQ.u7ECE3IIOcXtneTuU7sWGhse2gktGaVE8I"
+    "UXj2G6x34VxDwAnZk7KpMx7-HMIJEl4uRy0hnVgS-LcRqmC5giyg"
+)
+"""A golden sample of a receipt."""
 
 LATER = "2026-05-01T00:40:00.000000Z"
 """Ten minutes after the moment that other times stand at."""
@@ -121,6 +133,7 @@ WORDS: Mapping[str, Any] = {
     },
     "ProblemKind.status": 404,
     "readable": True,
+    "receipt": RECEIPT,
     "reason": "证件与本人不符",
     "ReportLine.message": {
         "zh": "号码已被表格软件改写，请以文本格式填写。",
@@ -138,6 +151,17 @@ WORDS: Mapping[str, Any] = {
     "second_factor": True,
     "sentence": "可以通行。",
     "Shift.ends_at": LATER,
+    "StatementKeySet.keys": [
+        {
+            "alg": "ES256",
+            "crv": "P-256",
+            "kid": "s1",
+            "kty": "EC",
+            "use": "sig",
+            "x": "xA07z5LKKHIUPvcCXUbwFuQ-BttIA6sUA6Y3lC8awCs",
+            "y": "BenQeAuo90fF9aGa89-jfVEXqoJ_h0djBtncde4bCgM",
+        }
+    ],
     "surname": "甄",
     "text": CODE,
     "TextInBoth.en": "Not found",

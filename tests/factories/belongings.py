@@ -25,7 +25,7 @@ async def belongings(
 ) -> dict[str, UUID]:
     """The ids of one thing of every kind, by the name that paths and bodies give it; committed."""
     (code,) = await mint(client, courier)
-    await client.post("/v1/scans", json=gate.scan(code), headers=gate.guard)
+    entry = await client.post("/v1/scans", json=gate.scan(code), headers=gate.guard)
     checked = gate.scan(code)
     assert (await client.post("/v1/scans", json=checked, headers=gate.guard)).json()["verdict"] == "check"
     async with begin_work(
@@ -89,6 +89,7 @@ async def belongings(
             "enrolment_id": gate.enrolment_id,
             "enrolment": gate.enrolment_id,
             "scan_id": UUID(checked["scan_id"]),
+            "entry_id": UUID(entry.json()["id"]),
             "affiliation_id": affiliation.id,
             "courier_id": courier.courier.id,
         }

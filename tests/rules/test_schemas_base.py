@@ -26,8 +26,8 @@ from app.api.schemas.base import (
     Response,
     Unfit,
     read_instant,
-    write_instant,
 )
+from app.clock import write_instant
 
 
 class Colour(StrEnum):

@@ -28,6 +28,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import override
 
+from app.clock import write_instant
 from app.errors import Text
 
 E = TypeVar("E", bound=Enum)
@@ -115,11 +116,6 @@ def read_instant(value: object) -> datetime:
     except (ValueError, OverflowError):
         raise Unfit("instant", NOT_AN_INSTANT) from None
     return moment.replace(microsecond=int((decimals or "0")[:6].ljust(6, "0")))
-
-
-def write_instant(moment: datetime) -> str:
-    """The one form in which times leave: UTC, six decimals, `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 Instant = Annotated[
