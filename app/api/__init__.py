@@ -22,5 +22,31 @@ def routers() -> Iterator[APIRouter]:
         employers,
         health,
         notices,
+        offline,
+        receipts,
+        reviews,
+        rosters,
+        scans,
+        statements,
+    )
+
+    yield scans.router
+    yield codes.router
+    yield codes.published
+    for area in (
+        accounts,
+        notices,
+        areas,
+        employers,
+        compounds,
+        devices,
+        couriers,
+        rosters,
+        reviews,
+        offline,
+        bundles,
         receipts,
         statements,
+        health,
+    ):
+        yield area.router
