@@ -60,10 +60,10 @@ async def withdrawn_handles(work: Work) -> WithdrawnHandles:
         .join(DayHandle, and_(DayHandle.courier_id == Courier.id, DayHandle.day.in_(days)))
         .where(Courier.codes_from > since)
     )
-    found: dict[bytes, datetime] = dict(ended.tuples().all())
+    found: dict[bytes, datetime] = {handle: at for handle, at in ended}
     found |= {
         handle: codes_from
-        for day, handle, courier, codes_from in moved.tuples()
+        for day, handle, courier, codes_from in moved
         if codes_from is not None and handle != day_handle(work, day, courier, codes_from)
     }
     newest = sorted(found, key=lambda handle: found[handle], reverse=True)[:LONGEST_LIST]
@@ -79,7 +79,5 @@ async def handles_of(work: Work, couriers: Iterable[UUID]) -> Sequence[bytes]:
         select(Courier.id, Courier.codes_from).where(Courier.id.in_(wanted)).limit(LONGEST_LIST)
     )
     return sorted(
-        day_handle(work, day, courier, codes_from)
-        for courier, codes_from in rows.tuples()
-        for day in days_of(work)
+        day_handle(work, day, courier, codes_from) for courier, codes_from in rows for day in days_of(work)
     )

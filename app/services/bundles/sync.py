@@ -81,7 +81,8 @@ async def _own_place(work: Work) -> tuple[Enrolment, Gate, Compound]:
     ).one_or_none()
     if found is None:
         raise NotFound
-    return found.tuple()
+    enrolment, gate, compound = found
+    return enrolment, gate, compound
 
 
 async def _content(work: Work, enrolment: Enrolment, gate: Gate, compound: Compound) -> Mapping[str, object]:
