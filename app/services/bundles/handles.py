@@ -48,7 +48,7 @@ async def withdrawn_handles(work: Work) -> WithdrawnHandles:
     since = work.now - WITHDRAWN_WITHIN
     days = days_of(work)
     ended = await work.session.execute(
-        select(DayHandle.handle, func.max(CourierChange.at))
+        select(DayHandle.handle, func.max(CourierChange.at).label("at"))
         .select_from(CourierChange)
         .join(Courier, Courier.id == CourierChange.courier_id)
         .join(DayHandle, and_(DayHandle.courier_id == Courier.id, DayHandle.day.in_(days)))
@@ -60,7 +60,7 @@ async def withdrawn_handles(work: Work) -> WithdrawnHandles:
         .join(DayHandle, and_(DayHandle.courier_id == Courier.id, DayHandle.day.in_(days)))
         .where(Courier.codes_from > since)
     )
-    found: dict[bytes, datetime] = {handle: at for handle, at in ended}
+    found: dict[bytes, datetime] = {row.handle: row.at for row in ended}
     found |= {
         handle: codes_from
         for day, handle, courier, codes_from in moved
