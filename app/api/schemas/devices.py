@@ -148,6 +148,8 @@ class Device(Response):
     """When it was marked as lost, and cut off."""
     shift: OpenShift | None
     """Who is on shift on it now."""
+    synced_at: Instant | None
+    """When it last spoke to the server about its bundle: what was withdrawn later it does not know."""
 
     @classmethod
     def of(cls, listed: queries.ListedDevice) -> Self:
@@ -161,6 +163,7 @@ class Device(Response):
             enrolled_at=listed.enrolment.opened_at,
             lost_at=listed.device.lost_at,
             shift=OpenShift.model_validate(listed.shift) if listed.shift else None,
+            synced_at=listed.synced_at,
         )
 
 

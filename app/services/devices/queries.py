@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
+from app.models.bundles import Bundle
 from app.models.compounds import Gate
 from app.models.devices import Device, Enrolment, Shift
 from app.pagination import Page, page_of
@@ -28,6 +29,8 @@ class ListedDevice:
     enrolment: Enrolment
     gate: Gate
     shift: Shift | None
+    synced_at: datetime | None
+    """When it last fetched its bundle, or asked whether there is a new one."""
 
     @property
     def id(self) -> UUID:
@@ -44,10 +47,11 @@ async def list_devices(
     await reach_compound(work, *KEEPS_GATES, compound_id=compound_id)
     on_shift = and_(Shift.enrolment_id == Enrolment.id, shift_is_open(work.now))
     query = (
-        select(Device, Enrolment, Gate, Shift)
+        select(Device, Enrolment, Gate, Shift, Bundle.synced_at)
         .join(Enrolment, Enrolment.device_id == Device.id)
         .join(Gate, Gate.id == Enrolment.gate_id)
         .outerjoin(Shift, on_shift)
+        .outerjoin(Bundle, Bundle.enrolment_id == Enrolment.id)
         .where(
             Gate.compound_id == compound_id,
             # A loss closes the enrolment at the same instant.
