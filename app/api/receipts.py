@@ -33,7 +33,8 @@ async def issue(
     """Certifies time, gate and verdict of an own entry, naming for whom. For couriers.
 
     It proves that a code of a courier with that masked name was let through that gate at that time, as
-    the server knew it when the receipt was made. It does not prove that whoever shows it is that courier,
+    the server knew it when the receipt was made; time and verdict of an `offline` entry are the device's,
+    and a `doubtful` time is contradicted. It does not prove that whoever shows it is that courier,
     how long anybody stayed, or what was delivered; nor that the scan was not annulled later. The server
     keeps no copy: every call makes a new receipt.
     """

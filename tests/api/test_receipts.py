@@ -12,6 +12,7 @@ from joserfc import jws as other_library
 from joserfc.jwk import KeySet
 from sqlalchemy import select, update
 
+from app.clock import write_instant
 from app.models.audit import AuditRecord
 from app.models.couriers import Person
 from app.runtime import Runtime
@@ -115,6 +116,8 @@ async def test_another_library_verifies_a_receipt_by_the_published_keys(
             "gate": "东门",
             "verdict": "admit",
             "outcome": None,
+            "offline": False,
+            "doubtful": False,
         },
     }
 
@@ -127,6 +130,25 @@ async def test_an_entry_after_a_check_says_what_the_guard_did(
     await follow(client, gate, entry["scan_id"], "outcome", outcome="let_in")
     certified = (await ask(client, courier, entry["id"])).json()["entry"]
     assert (certified["verdict"], certified["outcome"]) == ("check", "let_in")
+
+
+async def test_an_entry_that_a_device_decided_alone_says_so(
+    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    (code,) = await mint(client, courier)
+    happened = clock() + timedelta(seconds=20)
+    clock.advance(minutes=30)
+    reply = await client.post(
+        f"/v1/enrolments/{gate.enrolment_id}/scans",
+        json={"scans": [gate.offline(code, 1, happened)]},
+        headers=gate.device,
+    )
+    scan = reply.json()["results"][0]["scan"]
+    answer = (await ask(client, courier, scan["id"])).json()
+    entry = (await verified_elsewhere(client, answer["receipt"]))["entry"]
+    assert entry == answer["entry"]
+    assert (entry["offline"], entry["doubtful"]) == (True, False)
+    assert entry["at"] == scan["happened_at"] == write_instant(happened)
 
 
 async def test_an_exit_is_certified_as_one(

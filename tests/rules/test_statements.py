@@ -65,6 +65,8 @@ def receipt_of(claims: dict[str, Any]) -> Receipt:
             gate=entry["gate"],
             verdict=Verdict(entry["verdict"]),
             outcome=Outcome(entry["outcome"]) if entry["outcome"] else None,
+            offline=entry["offline"],
+            doubtful=entry["doubtful"],
         ),
     )
 

@@ -22,7 +22,7 @@ class ReceiptedEntry(Response):
     id: Id
     """The server's id of the scan."""
     at: Instant
-    """By the server's clock."""
+    """By the server's clock, or by the device's where it was offline."""
     direction: Choice[Direction]
     """`in` or `out`."""
     compound: str
@@ -33,6 +33,10 @@ class ReceiptedEntry(Response):
     """`admit`, or `check` where a guard then let the courier in."""
     outcome: Choice[Outcome] | None
     """What the guard did after a check."""
+    offline: bool
+    """Whether time and verdict are the device's, which told the server afterwards."""
+    doubtful: bool
+    """Whether that time contradicts what the device had said before."""
 
 
 class Receipt(Response):

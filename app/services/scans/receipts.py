@@ -31,6 +31,10 @@ class ReceiptedEntry:
     gate: str
     verdict: Verdict
     outcome: Outcome | None
+    offline: bool
+    """Whether time and verdict are the device's, which told the server afterwards."""
+    doubtful: bool
+    """Whether that time contradicts what the device had said before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Receipt:
                 "gate": self.entry.gate,
                 "verdict": self.entry.verdict.value,
                 "outcome": self.entry.outcome.value if self.entry.outcome else None,
+                "offline": self.entry.offline,
+                "doubtful": self.entry.doubtful,
             },
         }
 
@@ -81,7 +87,9 @@ async def issue_receipt(work: Work, *, entry_id: UUID, audience: str) -> SignedR
     """A fresh receipt of an entry of the signed-in courier, made for `audience`.
 
     It proves that this deployment, at `iat`, knew the entry as it stands there: a code of a courier with
-    that masked name was scanned at that gate then and let through, in or out. It does not prove that
+    that masked name was scanned at that gate then and let through, in or out. Where the entry is
+    `offline`, time and verdict are those of the device, which the server took in afterwards; where it is
+    `doubtful`, that time is contradicted by what the device had said before. It does not prove that
     whoever shows it is that courier, nor that the courier carried the code in person, nor how long
     anybody stayed or what was delivered, nor that the scan was not annulled after `iat`. Nobody has
     looked at `audience`: a reader to whom it does not apply should not accept the receipt.
@@ -99,6 +107,8 @@ async def issue_receipt(work: Work, *, entry_id: UUID, audience: str) -> SignedR
                 Gate.name.label("gate"),
                 Scan.verdict,
                 ScanOutcome.outcome,
+                Scan.sequence.is_not(None).label("offline"),
+                Scan.doubtful,
                 Person,
             )
             .join(Courier, Courier.id == Scan.courier_id)
@@ -130,6 +140,8 @@ async def issue_receipt(work: Work, *, entry_id: UUID, audience: str) -> SignedR
             gate=row.gate,
             verdict=Verdict(row.verdict),
             outcome=Outcome(row.outcome) if row.outcome else None,
+            offline=row.offline,
+            doubtful=row.doubtful,
         ),
     )
     audit.record(
