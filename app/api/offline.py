@@ -34,7 +34,7 @@ GateId = Annotated[Id, Path(description="The gate.")]
     "/enrolments/{enrolment_id}/scans",
     operation_id="scans_upload",
     summary="Upload scans made offline · 补传离线扫码",
-    responses=problem_responses(Unauthenticated, body=True),
+    responses=problem_responses(Unauthenticated, NotFound, body=True),
 )
 async def upload(
     enrolment_id: EnrolmentId,
@@ -56,7 +56,7 @@ async def upload(
         scan.presented(enrolment_id, claims, preferred(accept_language), code)
         for scan, code in zip(scans, read, strict=True)
     ]
-    answers = iter(await offline.upload(open_work, presentations)) if presentations else iter(())
+    answers = iter(await offline.upload(open_work, enrolment_id=enrolment_id, presentations=presentations))
     return Upload(
         results=[
             UploadedScan.malformed(scan.scan_id)

@@ -45,6 +45,7 @@ TAGS: Mapping[str, str] = {
     "reviews": "人工审核 · Questions that a reviewer decides",
     "codes": "惠新码：生成、验码、公钥 · Codes: minting, examining, public keys",
     "scans": "扫码、处置、通行记录 · Scans, what follows them, entries",
+    "bundles": "离线数据包 · What devices need to decide alone",
     "statements": "签名声明：公钥 · Signed statements: public keys",
     "health": "运行状态 · Whether the process is well",
     "problems": "错误代码 · What problem codes mean",
@@ -60,6 +61,7 @@ EMPTY = frozenset(
         "ended_at",
         "first_use",
         "lost_at",
+        "problem",
         "next_cursor",
     }
 )
@@ -87,6 +89,12 @@ RECEIPT = (
     "ae2A"
 )
 """A golden sample of a receipt."""
+
+BUNDLE = (
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6InMxIiwidHlwIjoiaHgtYnVuZGxlK2p3dCJ9.eyJpYXQiOjE3Nzc1OTU0MDAsImlzcyI6IjUwM"
+    "DAiLCJ2ZXIiOjE3Nzc1OTU0MDAwMDB9.c2lnbmF0dXJl"
+)
+"""The beginning of one, unsigned: what it holds is in docs/offline.md."""
 
 LATER = "2026-05-01T00:40:00.000000Z"
 """Ten minutes after the moment that other times stand at."""
@@ -140,8 +148,8 @@ WORDS: Mapping[str, Any] = {
         "zh": "号码已被表格软件改写，请以文本格式填写。",
         "en": "The spreadsheet has mangled the number. Enter it as text.",
     },
-    "ReviewsReason.en": "The name differs from the roster.",
-    "ReviewsReason.zh": "姓名与名册不一致。",
+    "ReasonShown.en": "The name differs from the roster.",
+    "ReasonShown.zh": "姓名与名册不一致。",
     "role": "registrar",
     "ScansIdentity.kind_of_work": "外卖配送",
     "ScansIdentity.photo": (
@@ -163,6 +171,10 @@ WORDS: Mapping[str, Any] = {
             "y": "BenQeAuo90fF9aGa89-jfVEXqoJ_h0djBtncde4bCgM",
         }
     ],
+    "bundle": BUNDLE,
+    "Difference.reason": "code_used",
+    "Difference.sentence": "此码此前已在别处使用过，请回忆放行时的情况。",
+    "SignedBundle.version": 1777595400000,
     "surname": "甄",
     "text": CODE,
     "TextInBoth.en": "Not found",

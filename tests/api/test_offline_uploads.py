@@ -273,10 +273,10 @@ async def test_only_the_device_itself_uploads_for_its_own_places(
     path = f"/v1/enrolments/{gate.enrolment_id}/scans"
     body = {"scans": [gate.offline(code, 1, clock())]}
     for headers in (other.device, gate.guard, courier.headers):
-        reply = await client.post(path, json=body, headers=headers)
-        assert reply.json()["results"][0]["problem"] == "not_of_this_device"
+        for sent in (body, {"scans": ["nonsense"]}):
+            assert (await client.post(path, json=sent, headers=headers)).status_code == 404
     reply = await client.post(f"/v1/enrolments/{uuid4()}/scans", json=body, headers=gate.device)
-    assert reply.json()["results"][0]["problem"] == "not_of_this_device"
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
     assert (await client.post(path, json=body)).status_code == 401
 
 

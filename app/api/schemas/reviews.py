@@ -15,7 +15,7 @@ from app.services.reviews.queue import LookedUp, QueuedReview
 DecisionReason = Annotated[str, Line(1, 200), Field(examples=["与证件原件核对一致"])]
 
 
-class Reason(Response):
+class ReasonShown(Response):
     """Why no rule could decide."""
 
     code: ReviewReason
@@ -35,7 +35,7 @@ class Review(Response):
     """What is to be decided."""
     state: ReviewState
     """Whether it has been."""
-    reasons: list[Reason]
+    reasons: list[ReasonShown]
     """Why it was asked, worst first."""
     courier_id: Id | None
     """Whom it is about; null for departures."""
@@ -62,7 +62,7 @@ class Review(Response):
             kind=review.kind,
             state=review.state,
             reasons=[
-                Reason(code=reason, zh=REASON_TEXTS[reason].zh, en=REASON_TEXTS[reason].en)
+                ReasonShown(code=reason, zh=REASON_TEXTS[reason].zh, en=REASON_TEXTS[reason].en)
                 for reason in review.reasons
             ],
             courier_id=review.courier_id,

@@ -18,7 +18,7 @@ from app.services.reviews.flags import flag_couriers
 from app.services.scans import differences, whereabouts
 from app.services.scans.answers import Answer, StoredScan
 from app.services.scans.code_uses import use_codes
-from app.services.scans.errors import NoShift, NotOfThisDevice, ScanConflict
+from app.services.scans.errors import NoShift, ScanConflict
 from app.services.scans.facts import load_stored
 from app.services.scans.judging import Case, Judgement, judge, with_first_uses, with_journeys
 from app.services.scans.lists import insert_fresh, insert_rows, table_of
@@ -36,8 +36,8 @@ async def admit(work: Work, presentations: Sequence[Presentation]) -> list[Answe
     """Decides and stores `presentations` in their order; one result each, in the same order.
 
     A scan id that is stored already is looked up before any rule and answered from the store, or
-    refused as ScanConflict where it named another code or direction. NoShift, GateClosed and
-    NotOfThisDevice are results too: they store nothing and do not touch the other scans.
+    refused as ScanConflict where it named another code or direction. NoShift and GateClosed are
+    results too: they store nothing and do not touch the other scans.
     """
     posts = await load_posts(work, (presentation.enrolment_id for presentation in presentations))
     devices = await load_device_sign_ins(work, presentations, posts)
@@ -70,7 +70,7 @@ def _objection(presentation: Presentation, posts: Posts, devices: Collection[UUI
         and presentation.sign_in_id in devices
     )
     if presentation.offline is not None:
-        return None if by_device else NotOfThisDevice()
+        return None if by_device else NoShift()
     if post is None or post.ended_at is not None:
         return NoShift()
     on_shift = post.shift_id is not None and (post.guard_id, post.sign_in_id) == (

@@ -12,17 +12,6 @@ class NoShift(Problem):
     message = Text("请先在本设备上岗，再扫码。", "Start a shift on this device before scanning.")
 
 
-class NotOfThisDevice(Problem):
-    """An offline scan can be told of only by the device that made it."""
-
-    status = 409
-    code = "not_of_this_device"
-    title = Text("非本设备扫码", "Not of this device")
-    message = Text(
-        "只能由扫码的设备本身上传其离线扫码。", "Only the device that made an offline scan can upload it."
-    )
-
-
 class ScanConflict(Problem):
     """The scan id was used for another code or direction: it names one scan for good."""
 

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 import structlog
+from sqlalchemy import select
 
-from app.errors import Problem, Unavailable
+from app.errors import NotFound, Problem, Unavailable
 from app.logs import outline
+from app.models.devices import Device, Enrolment
 from app.models.scans import Outcome, ScanOutcome, Verdict
 from app.services.codes.reading import CodeReader, ReadCode, Unreadable
 from app.services.scans import differences, whereabouts
@@ -71,16 +74,21 @@ async def read_all(reader: CodeReader, texts: Sequence[str]) -> list[ReadCode | 
 
 
 async def upload(
-    open_work: Callable[..., AbstractAsyncContextManager[Work]], presentations: Sequence[Presentation]
+    open_work: Callable[..., AbstractAsyncContextManager[Work]],
+    *,
+    enrolment_id: UUID,
+    presentations: Sequence[Presentation],
 ) -> list[Uploaded]:
     """Stores scans that a device made offline; one result each, in the same order.
 
     All in one transaction; where one breaks it, each in one of its own, so that it does not keep the
-    others away. In whatever order and however often scans are sent, the same is stored. Raises
-    Unavailable where the database is away: then nothing was stored that is not answered.
+    others away. In whatever order and however often scans are sent, the same is stored. Raises NotFound for
+    a place that the calling device never had, and Unavailable where the database is away: then nothing
+    was stored that is not answered.
     """
     try:
         async with open_work(write=True) as work:
+            await _require_own_place(work, enrolment_id)
             return await _store(work, presentations)
     except Problem:
         raise
@@ -100,8 +108,19 @@ async def _store_one(
         return Uploaded(Result.again, None, error if isinstance(error, Problem) else Unavailable())
 
 
+async def _require_own_place(work: Work, enrolment_id: UUID) -> None:
+    """Raises NotFound unless the calling device stands or stood there."""
+    found = await work.session.scalar(
+        select(Enrolment.id)
+        .join(Device, Device.id == Enrolment.device_id)
+        .where(Enrolment.id == enrolment_id, Device.account_id == work.actor.account_id)
+    )
+    if found is None:
+        raise NotFound
+
+
 async def _store(work: Work, presentations: Sequence[Presentation]) -> list[Uploaded]:
-    found = await admit(work, presentations)
+    found = await admit(work, presentations) if presentations else []
     await _reconcile(work, zip(presentations, found, strict=True))
     return [Uploaded.of(each) for each in found]
 
