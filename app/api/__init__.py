@@ -24,6 +24,7 @@ def routers() -> Iterator[APIRouter]:
         reviews,
         rosters,
         scans,
+        shifts,
     )
 
     yield scans.router
@@ -36,6 +37,7 @@ def routers() -> Iterator[APIRouter]:
         employers,
         compounds,
         devices,
+        shifts,
         couriers,
         rosters,
         reviews,
