@@ -108,7 +108,7 @@ async def pin_hash_after_count(work: Work, *, compound_id: UUID, number: int) ->
     return PinHash(found.account_id, found.pin_hash) if found else None
 
 
-async def spend_attempt(work: Work, *, compound_id: UUID, number: int, kept: PinHash, renewed: str) -> bool:
+async def accept_pin(work: Work, *, compound_id: UUID, number: int, kept: PinHash, renewed: str) -> bool:
     """Forgives the failures of a badge whose PIN was right; False where that has changed meanwhile."""
     badge = await work.session.scalar(
         select(Badge)

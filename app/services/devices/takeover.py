@@ -17,7 +17,7 @@ from app.services.accounts.rules import REPLY_LOST, TAKES_SHIFTS
 from app.services.accounts.shift_sign_ins import open_shift_sign_in, repeat_shift_sign_in
 from app.services.accounts.sign_ins import Tokens
 from app.services.compounds.errors import CompoundClosed, GateClosed
-from app.services.devices.badges import pin_hash_after_count, spend_attempt
+from app.services.devices.badges import accept_pin, pin_hash_after_count
 from app.services.devices.errors import EnrolmentClosed, PinRefused, ShiftCodeUnusable
 from app.services.devices.rules import LONGEST_SHIFT
 from app.services.devices.shift_codes import lock_shift_code
@@ -113,9 +113,7 @@ async def _by_pin(open_work: OpenSignedWork, badge: int, pin: str) -> TakenShift
         if (
             guard is None
             or post.compound.id != compound_id
-            or not await spend_attempt(
-                work, compound_id=compound_id, number=badge, kept=kept, renewed=renewed
-            )
+            or not await accept_pin(work, compound_id=compound_id, number=badge, kept=kept, renewed=renewed)
         ):
             raise PinRefused
         return await _again(work, post, guard_id=guard.id) or await _begin(work, post, guard)
