@@ -63,6 +63,9 @@ class Actor:
     grants: tuple[tuple[Role, Scope], ...] = ()
     commands: bool = False
     """A command on the deployment's own machine, which may do what every role may."""
+    for_shift: bool = False
+    """Signed in by a code or PIN on a shared device: for one shift there, and for nothing that is the
+    account's own."""
 
     @classmethod
     def command(cls, name: str) -> Self:

@@ -28,6 +28,7 @@ def routers() -> Iterator[APIRouter]:
         rosters,
         scans,
         statements,
+        shifts,
     )
 
     yield scans.router
@@ -40,6 +41,7 @@ def routers() -> Iterator[APIRouter]:
         employers,
         compounds,
         devices,
+        shifts,
         couriers,
         rosters,
         reviews,

@@ -46,23 +46,48 @@ async def current_claims(
 CurrentClaims = Annotated[AccessClaims, Depends(current_claims)]
 
 
+AT_THE_GATE = (
+    "/v1/scans",
+    "/v1/enrolments/",
+    "/v1/shifts/",
+    "/v1/compounds",
+    "/v1/gates/",
+    "/v1/areas",
+    "/v1/employers",
+    "/v1/sign-ins/current",
+)
+"""How the paths begin that a sign-in made for one shift opens. All else that asks for no role is the
+account's own, and is reached with more than a PIN on a phone that others hold too."""
+
+
 class WorkAs:
     """Opens the request's transaction for a signed-in caller who holds one of `roles` within some scope.
 
-    Without roles any signed-in account may call. Which object a role reaches is the service's
-    question, answered by `work.actor.must`. The transaction commits before the reply is sent.
+    Without roles any signed-in account may call, but with a sign-in made for one shift only
+    `AT_THE_GATE`. Which object a role reaches is the service's question, answered by
+    `work.actor.must`. The transaction commits before the reply is sent.
     """
 
     def __init__(self, *roles: Role, write: bool) -> None:
         self.roles = roles
         self.write = write
 
-    async def __call__(self, runtime: CurrentRuntime, claims: CurrentClaims) -> AsyncIterator[Work]:
+    async def __call__(
+        self, request: Request, runtime: CurrentRuntime, claims: CurrentClaims
+    ) -> AsyncIterator[Work]:
         async with runtime.database.session(write=self.write) as session:
             actor = await load_actor(session, claims)
+            if not self.roles:
+                _require_own(request, actor)
             if self.roles and not actor.has(*self.roles):
                 raise Forbidden
             yield Work(session, runtime.clock(), actor, runtime.deployment)
+
+
+def _require_own(request: Request, actor: Actor) -> None:
+    """Raises Unauthenticated where a sign-in made for one shift asks for what is the account's own."""
+    if actor.for_shift and not request.scope["path"].startswith(AT_THE_GATE):
+        raise Unauthenticated
 
 
 def reading(*roles: Role) -> object:
@@ -104,7 +129,7 @@ OpenAnonymousWork = Annotated[OpenWork, Depends(anonymous_work)]
 
 
 async def signed_work(
-    runtime: CurrentRuntime, claims: CurrentClaims
+    request: Request, runtime: CurrentRuntime, claims: CurrentClaims
 ) -> Callable[..., AbstractAsyncContextManager[Work]]:
     """For signed-in routes that must ask another server between two transactions."""
 
@@ -112,6 +137,7 @@ async def signed_work(
     async def open_work(*, write: bool) -> AsyncIterator[Work]:
         async with runtime.database.session(write=write) as session:
             actor = await load_actor(session, claims)
+            _require_own(request, actor)
             yield Work(session, runtime.clock(), actor, runtime.deployment)
 
     return open_work

@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, Id, Instant, must_be_one_of, one_of
+from app.models.base import Base, Digest, Id, Instant, must_be_one_of, one_of
 
 
 class DeviceKind(StrEnum):
@@ -72,3 +72,46 @@ class Shift(Base):
     sign_in_id: Mapped[UUID] = mapped_column(Id, ForeignKey("sign_ins.id"))
     started_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ShiftSignIn(Base):
+    """A sign-in that was made for one shift on a shared device: it holds only there, and ends with it."""
+
+    __tablename__ = "shift_sign_ins"
+
+    sign_in_id: Mapped[UUID] = mapped_column(Id, ForeignKey("sign_ins.id"), primary_key=True)
+    compound_id: Mapped[UUID] = mapped_column(Id, ForeignKey("compounds.id"))
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    """When the shift ends by itself: no refresh carries the sign-in further."""
+
+
+class ShiftCode(Base):
+    """The newest code with which an account starts a shift on a shared device; an account has one."""
+
+    __tablename__ = "shift_codes"
+
+    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(Digest, unique=True)
+    sign_in_id: Mapped[UUID] = mapped_column(Id, ForeignKey("sign_ins.id"))
+    """The sign-in that asked for it: when that has ended, so has the code."""
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    shift_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("shifts.id"))
+    """The shift that it started."""
+
+
+class Badge(Base):
+    """The number that an account goes by in one compound, for good, and its PIN there."""
+
+    __tablename__ = "badges"
+    __table_args__ = (
+        UniqueConstraint("compound_id", "number"),
+        CheckConstraint("number > 0", name="number_positive"),
+    )
+
+    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"), primary_key=True)
+    compound_id: Mapped[UUID] = mapped_column(Id, ForeignKey("compounds.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer)
+    pin_hash: Mapped[str] = mapped_column(String(128))
+    """argon2id in its own encoded form."""
+    pin_set_at: Mapped[datetime] = mapped_column(Instant)

@@ -23,6 +23,8 @@ MINTING = RateLimitItemPerMinute(30, namespace="minting")
 """By account. An open mini-program draws a code every half minute; a wallet is one call."""
 RECEIPTS = RateLimitItemPerMinute(30, namespace="receipts")
 """By account. Somebody who collects the receipts of a day's entries waits once or twice."""
+PIN_CHANGES = RateLimitItemPerHour(20, namespace="pin-changes")
+"""By account. Each costs a password hash; whoever forgets the PIN needs one."""
 STAFF_FAILURES = RateLimitItemPerMinute(30, multiples=15, namespace="staff-failures")
 """By address, over all logins: an office that forgets passwords stays below, a list of logins does not."""
 CLIENT_FAILURES = RateLimitItemPerMinute(300, multiples=15, namespace="client-failures")

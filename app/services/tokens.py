@@ -104,7 +104,7 @@ class AccessClaims:
     sid: str
     """The sign-in that it belongs to; ending that ends this token."""
     kind: str
-    """The kind of the account."""
+    """The kind of the account, or `shift` for a sign-in that was made for one shift."""
     iat: int
     """Issued at, in seconds since 1970."""
     exp: int

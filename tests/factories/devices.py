@@ -63,3 +63,8 @@ async def make_shift(
         tokens=tokens,
     )
     return OnShift(started.shift, guard, {"Authorization": f"Bearer {signed.access_token}"})
+
+
+async def device_headers(work: Work, *, device: Device) -> dict[str, str]:
+    """The headers of a fresh sign-in of the device's own account."""
+    return {"Authorization": f"Bearer {await device_token(work, device=device)}"}

@@ -2,17 +2,26 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
-from app.api.schemas.base import Choice, Id, Instant, Line, Opaque, Request, Response
+from app.api.schemas.accounts import TokenPair
+from app.api.schemas.base import Choice, Id, Instant, Line, Opaque, Request, Response, Unfit
+from app.errors import Text
 from app.models.devices import DeviceKind
 from app.services.devices import enrolment as places
-from app.services.devices import queries, shifts
+from app.services.devices import queries, shifts, takeover
+from app.services.devices.rules import LARGEST_BADGE
 
 DeviceName = Annotated[str, Line(1, 60), Field(examples=["东门手机"])]
 InvitationSecret = Annotated[
     str, Opaque(1, 128), Field(examples=["q2Xn0vZ3m1c5y8Jt7Lr4WfKdPbGsHaUe6QiOxN9zTyM"])
 ]
+Pin = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{6}$", json_schema_extra={"format": "password"}, examples=["480915"]),
+]
+BadgeNumber = Annotated[int, Field(ge=1, le=LARGEST_BADGE, examples=[7])]
+CODE_OR_PIN = Text("请提供上岗码，或工号与 PIN 码。", "Give either a code, or badge and PIN.")
 Reason = Annotated[str, Line(1, 200), Field(examples=["保安报失"])]
 
 
@@ -212,3 +221,78 @@ class Shift(Response):
             started_at=placed.shift.started_at,
             ends_at=placed.ends_at,
         )
+
+
+class ShiftCode(Response):
+    """A code with which its owner starts a shift on a shared device."""
+
+    code: Annotated[str, Field(examples=["7K3QX-9MTR2"])]
+    """Good once, for a minute. Show it as a QR symbol, or read it to be typed; case and hyphen are free."""
+    expires_at: Instant
+    """Until when it can be used."""
+
+
+class NewPin(Request):
+    """A PIN for shared devices of one compound."""
+
+    pin: Pin
+    """Six digits, not those that everybody tries first."""
+
+
+class Badge(Response):
+    """What a guard types on a shared device beside the PIN."""
+
+    compound_id: Id
+    """Where it holds."""
+    badge: BadgeNumber
+    """The guard's number in the compound, which stays the same."""
+    pin_set_at: Instant
+    """When the PIN was last set."""
+
+
+class Takeover(Request):
+    """Who takes a shared device over: either a shift code, or badge and PIN."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"code": "7K3QX-9MTR2"}],
+            "oneOf": [{"required": ["code"]}, {"required": ["badge", "pin"]}],
+        }
+    )
+
+    code: Annotated[str, Opaque(1, 64), Field(examples=["7K3QX-9MTR2"])] | None = None
+    """The guard's shift code."""
+    badge: BadgeNumber | None = None
+    """The guard's number in the compound."""
+    pin: Pin | None = None
+    """The guard's PIN in the compound."""
+
+    @model_validator(mode="after")
+    def one_proof(self) -> Self:
+        """Raises `Unfit` unless there is a code, or badge and PIN, and not both."""
+        self.proof()
+        return self
+
+    def proof(self) -> takeover.ByCode | takeover.ByPin:
+        """As services know it."""
+        match self.code, self.badge, self.pin:
+            case str(code), None, None:
+                return takeover.ByCode(code)
+            case None, int(badge), str(pin):
+                return takeover.ByPin(badge, pin)
+            case _:
+                raise Unfit("code_or_pin", CODE_OR_PIN)
+
+
+class TakenShift(Response):
+    """A shift on the device that asked, and the guard's sign-in for it."""
+
+    shift: Shift
+    """The shift."""
+    tokens: TokenPair
+    """The guard's, for this shift only: they end with it."""
+
+    @classmethod
+    def of(cls, taken: takeover.TakenShift) -> Self:
+        """The answer to the device."""
+        return cls(shift=Shift.of(taken.placed), tokens=TokenPair.of(taken.tokens))

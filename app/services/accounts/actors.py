@@ -9,7 +9,8 @@ from app.clock import Clock
 from app.database import fetch
 from app.errors import Unauthenticated
 from app.models.accounts import Account, Grant, Role, ScopeKind, SignIn
-from app.services.accounts.rules import WIDE
+from app.models.devices import ShiftSignIn
+from app.services.accounts.rules import SHIFT, TAKES_SHIFTS, WIDE
 from app.services.tokens import AccessClaims, InvalidToken, SecretKey, read_access_token, secret_key
 from app.settings import Secrets
 from app.work import Actor, Scope
@@ -60,20 +61,38 @@ class AccessTokens:
 async def load_actor(session: AsyncSession, claims: AccessClaims) -> Actor:
     """The account behind `claims` with its live grants, in one statement.
 
-    Wide roles are withheld while the account has no confirmed second factor. Raises Unauthenticated
-    where the sign-in or the account has ended since the token was issued.
+    Wide roles are withheld while the account has no confirmed second factor. A sign-in that was made
+    for one shift is a guard's of that compound, whatever else the account may do: a PIN of six digits
+    opens nothing more; that takes a second statement. Raises Unauthenticated where the sign-in or the
+    account has ended since the token was issued.
     """
     account_id, sign_in_id = UUID(claims.sub), UUID(claims.sid)
     rows = await fetch(session, ACTOR, {"sign_in": sign_in_id, "account": account_id})
     if not rows:
         raise Unauthenticated
+    grants = tuple(
+        (Role(row.role), Scope(ScopeKind(row.scope_kind), row.scope_id))
+        for row in rows
+        if row.role is not None
+    )
+    for_shift = claims.kind == SHIFT
+    if for_shift:
+        grants = await _at_the_gate(session, sign_in_id, grants)
     return Actor(
         label=rows[0].kind,
         account_id=account_id,
         sign_in_id=sign_in_id,
-        grants=tuple(
-            (Role(row.role), Scope(ScopeKind(row.scope_kind), row.scope_id))
-            for row in rows
-            if row.role is not None
-        ),
+        grants=grants,
+        for_shift=for_shift,
     )
+
+
+async def _at_the_gate(
+    session: AsyncSession, sign_in_id: UUID, grants: tuple[tuple[Role, Scope], ...]
+) -> tuple[tuple[Role, Scope], ...]:
+    compound_id = await session.scalar(
+        select(ShiftSignIn.compound_id).where(ShiftSignIn.sign_in_id == sign_in_id)
+    )
+    there = Scope(ScopeKind.compound, str(compound_id))
+    held = any(role in TAKES_SHIFTS and scope == there for role, scope in grants)
+    return ((Role.guard, there),) if held else ()

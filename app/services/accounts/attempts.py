@@ -1,4 +1,4 @@
-"""Counts the attempts at one login, so that passwords cannot be guessed."""
+"""Counts the attempts at one login or badge, so that passwords and PINs cannot be guessed."""
 
 from datetime import timedelta
 
@@ -14,14 +14,20 @@ PIECE = 1000
 """Rows deleted in one transaction, so that no sign-in waits behind them for long."""
 
 
-async def reserve_attempt(work: Work, *, login: str) -> timedelta | None:
+PASSWORDS = "login"
+"""The attempts at the passwords of staff, by login."""
+PINS = "badge"
+"""The attempts at the PINs of guards, by compound and badge: no login that anybody types is counted here."""
+
+
+async def reserve_attempt(work: Work, *, login: str, at: str = PASSWORDS) -> timedelta | None:
     """Counts an attempt as failed before it is made; returns for how long the login is locked, or None.
 
     Counting first keeps many guesses at once from all being checked before one is counted. Every
     login is counted, whether or not an account has it, so that a lock tells nobody which exist.
     Commit before the attempt: it counts even though its reply is a refusal.
     """
-    key = _digest(work, login)
+    key = _digest(work, login, at)
     await work.session.execute(
         insert_into(work.session, Attempts)
         .values(login_digest=key, failures=0, last_at=work.now)
@@ -42,9 +48,9 @@ async def reserve_attempt(work: Work, *, login: str) -> timedelta | None:
     return None
 
 
-async def forgive_attempts(work: Work, *, login: str) -> None:
-    """Forgets the failures of a login, after a success or by a security administrator's reset."""
-    await work.session.execute(delete(Attempts).where(Attempts.login_digest == _digest(work, login)))
+async def forgive_attempts(work: Work, *, login: str, at: str = PASSWORDS) -> None:
+    """Forgets the failures of a login, after a success or a reset of what was guessed at."""
+    await work.session.execute(delete(Attempts).where(Attempts.login_digest == _digest(work, login, at)))
 
 
 async def purge_attempts(work: Work) -> bool:
@@ -56,6 +62,6 @@ async def purge_attempts(work: Work) -> bool:
     return len(gone.all()) == PIECE
 
 
-def _digest(work: Work, login: str) -> bytes:
+def _digest(work: Work, login: str, at: str) -> bytes:
     key = work.deployment.secrets.digest_key.get_secret_value()
-    return keyed_digest(key, "login", normal_login(login).encode())
+    return keyed_digest(key, at, normal_login(login).encode())

@@ -20,6 +20,7 @@ from app.models.employers import Employer
 from app.services import audit
 from app.services.accounts.errors import OwnGrant, RolesIncompatible, ScopeUnfit
 from app.services.accounts.rules import GIVER, INVITED, SCOPES, TAKES_SHIFTS
+from app.services.accounts.shift_sign_ins import end_shift_sign_ins
 from app.work import Actor, Place, Scope, Work
 
 
@@ -145,15 +146,23 @@ async def keeps_role(work: Work, *roles: Role, compound_id: UUID) -> bool:
 
 
 async def end_shifts(work: Work, *, account_id: UUID, cause: str, compound_id: UUID | None = None) -> None:
-    """Ends the open shifts of an account, at the gates of one compound or everywhere."""
+    """Ends the open shifts of an account, at the gates of one compound or everywhere.
+
+    A sign-in that was made for one of them ends with it.
+    """
     going_on = update(Shift).where(Shift.account_id == account_id, Shift.ended_at.is_(None))
     if compound_id is not None:
         there = select(Enrolment.id).join(Gate).where(Gate.compound_id == compound_id)
         going_on = going_on.where(Shift.enrolment_id.in_(there))
-    for shift_id in await work.session.scalars(going_on.values(ended_at=work.now).returning(Shift.id)):
+    ended = await work.session.execute(
+        going_on.values(ended_at=work.now).returning(Shift.id, Shift.sign_in_id)
+    )
+    rows = ended.all()
+    for shift_id, _ in rows:
         audit.record(
             work, "shifts.ended", subject_kind="shift", subject_id=shift_id, details={"cause": cause}
         )
+    await end_shift_sign_ins(work, [sign_in_id for _, sign_in_id in rows], cause=cause)
 
 
 async def reachable_grants(work: Work, *, before: UUID | None, limit: int) -> list[GivenRole]:

@@ -2,15 +2,16 @@
 
 import base64
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from app.models.accounts import Account, RefreshToken, SignIn
+from app.models.devices import ShiftSignIn
 from app.services import audit
 from app.services.accounts.digests import secret_digest
 from app.services.accounts.errors import RefreshRefused
-from app.services.accounts.rules import Refresh, judge_refresh
+from app.services.accounts.rules import SHIFT, Refresh, judge_refresh
 from app.services.accounts.sign_ins import Tokens, issue_tokens
 from app.services.sealing import keyed_digest
 from app.work import Work
@@ -34,13 +35,15 @@ async def refresh_sign_in(work: Work, *, refresh_token: str) -> Refreshed:
 
     The successor is derived from the token, so that only digests are stored and a lost reply can be
     given again: the same token yields the same successor for 60 s, unless that is in use already.
-    After that it is reuse, and the whole sign-in ends. Call `or_refuse` after the commit.
+    After that it is reuse, and the whole sign-in ends. A sign-in that was made for a shift is not
+    carried past it. Call `or_refuse` after the commit.
     """
     digest = secret_digest(refresh_token)
     family = (
         await work.session.execute(
-            select(SignIn, Account)
+            select(SignIn, Account, ShiftSignIn.ends_at)
             .join(Account, Account.id == SignIn.account_id)
+            .outerjoin(ShiftSignIn, ShiftSignIn.sign_in_id == SignIn.id)
             .join(RefreshToken, RefreshToken.sign_in_id == SignIn.id)
             .where(RefreshToken.digest == digest)
             .with_for_update(of=SignIn)
@@ -48,7 +51,8 @@ async def refresh_sign_in(work: Work, *, refresh_token: str) -> Refreshed:
     ).one_or_none()
     if family is None:
         return Refreshed(None)
-    sign_in, account = family
+    sign_in, account, _ = family
+    shift_ends_at: datetime | None = family.ends_at
     if sign_in.ended_at is not None or sign_in.expires_at <= work.now or account.ended_at is not None:
         return Refreshed(None)
 
@@ -66,7 +70,8 @@ async def refresh_sign_in(work: Work, *, refresh_token: str) -> Refreshed:
         case Refresh.rotate:
             links[digest].replaced_at = work.now
             sign_in.refreshed_at = work.now
-            sign_in.expires_at = work.now + timedelta(days=work.settings.sign_in_days)
+            longest = work.now + timedelta(days=work.settings.sign_in_days)
+            sign_in.expires_at = longest if shift_ends_at is None else min(longest, shift_ends_at)
             work.session.add(
                 RefreshToken(digest=secret_digest(successor), sign_in_id=sign_in.id, issued_at=work.now)
             )
@@ -85,7 +90,8 @@ async def refresh_sign_in(work: Work, *, refresh_token: str) -> Refreshed:
             await work.session.flush()
             return Refreshed(None)
     await work.session.flush()
-    return Refreshed(issue_tokens(work, account=account, sign_in=sign_in, refresh_token=successor))
+    kind = None if shift_ends_at is None else SHIFT
+    return Refreshed(issue_tokens(work, account=account, sign_in=sign_in, refresh_token=successor, kind=kind))
 
 
 def _successor(work: Work, refresh_token: str) -> str:

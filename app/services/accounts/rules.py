@@ -19,7 +19,11 @@ FAILURES_FORGOTTEN = timedelta(days=7)
 the guesses at one login below a hundred in a row (NIST SP 800-63B, 5.2.2)."""
 
 REPLY_LOST = timedelta(seconds=60)
-"""For so long a refresh token that was used yields the same successor again, since replies get lost."""
+"""For so long a refresh token that was used yields the same successor again, since replies get lost. So
+does what starts a shift on a shared device."""
+
+SHIFT = "shift"
+"""The kind, in access tokens, of a sign-in that was made for one shift on a shared device."""
 
 TOTP_STEP = 30
 """Seconds (RFC 6238, 5.2), as every authenticator has it."""

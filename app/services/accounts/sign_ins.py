@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
@@ -39,41 +39,60 @@ async def open_sign_in(work: Work, *, account: Account, client: str) -> Tokens:
 
     Raises TooManyRequests after `HOURLY_SIGN_INS` within an hour.
     """
+    sign_in = await begin_sign_in(
+        work,
+        account=account,
+        client=client,
+        sign_in_id=new_id(),
+        refresh_token=(refresh_token := new_secret()),
+        expires_at=work.now + timedelta(days=work.settings.sign_in_days),
+    )
+    return issue_tokens(work, account=account, sign_in=sign_in, refresh_token=refresh_token)
+
+
+async def begin_sign_in(
+    work: Work, *, account: Account, client: str, sign_in_id: UUID, refresh_token: str, expires_at: datetime
+) -> SignIn:
+    """Stores a sign-in with the first token of its family; raises what `open_sign_in` raises."""
     if work.settings.rate_limits:
         await _require_patience(work, account.id)
     sign_in = SignIn(
-        id=new_id(),
+        id=sign_in_id,
         account_id=account.id,
         client=client[:LONGEST_CLIENT],
         created_at=work.now,
         refreshed_at=work.now,
-        expires_at=work.now + timedelta(days=work.settings.sign_in_days),
+        expires_at=expires_at,
     )
-    refresh_token = new_secret()
     work.session.add(sign_in)
     await work.session.flush()
     work.session.add(
         RefreshToken(digest=secret_digest(refresh_token), sign_in_id=sign_in.id, issued_at=work.now)
     )
     await work.session.flush()
-    return issue_tokens(work, account=account, sign_in=sign_in, refresh_token=refresh_token)
+    return sign_in
 
 
-def issue_tokens(work: Work, *, account: Account, sign_in: SignIn, refresh_token: str) -> Tokens:
-    """A fresh access token for a sign-in, beside its refresh token."""
-    lifetime = work.settings.access_token_seconds
+def issue_tokens(
+    work: Work, *, account: Account, sign_in: SignIn, refresh_token: str, kind: str | None = None
+) -> Tokens:
+    """A fresh access token for a sign-in, beside its refresh token; it outlasts the sign-in never.
+
+    `kind` says what a sign-in is that stands for less than its whole account.
+    """
     issued_at = int(work.now.timestamp())
+    expires_at = min(issued_at + work.settings.access_token_seconds, int(sign_in.expires_at.timestamp()))
     claims = AccessClaims(
         iss=work.settings.issuer,
         sub=str(account.id),
         sid=str(sign_in.id),
-        kind=account.kind,
+        kind=kind or account.kind,
         iat=issued_at,
-        exp=issued_at + lifetime,
+        exp=expires_at,
     )
     kid, secret = list(work.deployment.secrets.access_token_keys.items())[-1]
     token = issue_access_token(claims, _key(kid, secret.get_secret_value()))
-    return Tokens(sign_in.id, account.id, token, lifetime, refresh_token)
+    return Tokens(sign_in.id, account.id, token, expires_at - issued_at, refresh_token)
 
 
 async def own_sign_ins(work: Work) -> Sequence[SignIn]:

@@ -142,8 +142,9 @@ async def end_staff(work: Work, *, account_id: UUID, reason: str) -> None:
     account.ended_at = work.now
     account.setup_digest = account.setup_expires_at = None
     audit.record(work, "accounts.staff_ended", subject_kind="account", subject_id=account_id, reason=reason)
-    await end_all_sign_ins(work, account_id=account_id, reason="account ended")
+    # Shifts before sign-ins, as whoever relieves a guard ends them.
     await end_shifts(work, account_id=account_id, cause="account ended")
+    await end_all_sign_ins(work, account_id=account_id, reason="account ended")
     await work.session.flush()
 
 

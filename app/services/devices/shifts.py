@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app.errors import NotFound, Unauthenticated
+from app.errors import Forbidden, NotFound, Unauthenticated
 from app.ids import new_id
 from app.models.areas import Area
 from app.models.compounds import Compound, Gate
@@ -15,6 +15,7 @@ from app.services import audit
 from app.services.accounts.actors import AccessTokens, load_actor
 from app.services.accounts.grants import keeps_role
 from app.services.accounts.rules import TAKES_SHIFTS
+from app.services.accounts.shift_sign_ins import end_shift_sign_ins
 from app.services.compounds.errors import CompoundClosed, GateClosed
 from app.services.devices.errors import DeviceNotProven, EnrolmentClosed
 from app.services.devices.rules import LONGEST_SHIFT, shift_end
@@ -43,8 +44,11 @@ async def start_shift(
     The caller is a guard or property manager of the gate's compound; `device_token`, a live access
     token of the device's own account, proves that the phone is the one that is enrolled. Whoever was
     on shift there is relieved: an open shift of somebody else ends. The same sign-in again gets the
-    shift that it has. Raises NotFound, EnrolmentClosed, DeviceNotProven, CompoundClosed and GateClosed.
+    shift that it has. Raises Forbidden for a sign-in that was made for another shift, NotFound,
+    EnrolmentClosed, DeviceNotProven, CompoundClosed and GateClosed.
     """
+    if work.actor.for_shift:
+        raise Forbidden
     if work.actor.account_id is None or work.actor.sign_in_id is None:
         raise NotFound
     # The lock keeps two guards, and a guard and the loss of the device, one after the other.
@@ -79,11 +83,22 @@ async def start_shift(
     )
     if own is not None:
         return PlacedShift(own, gate, compound)
-    shift = Shift(
-        id=new_id(),
+    shift = await begin_shift(
+        work,
         enrolment_id=enrolment_id,
         account_id=work.actor.account_id,
         sign_in_id=work.actor.sign_in_id,
+    )
+    return PlacedShift(shift, gate, compound)
+
+
+async def begin_shift(work: Work, *, enrolment_id: UUID, account_id: UUID, sign_in_id: UUID) -> Shift:
+    """Stores a shift. The caller holds the lock of the enrolment and has ended whoever was on shift."""
+    shift = Shift(
+        id=new_id(),
+        enrolment_id=enrolment_id,
+        account_id=account_id,
+        sign_in_id=sign_in_id,
         started_at=work.now,
     )
     work.session.add(shift)
@@ -95,7 +110,7 @@ async def start_shift(
         subject_id=shift.id,
         details={"enrolment": str(enrolment_id)},
     )
-    return PlacedShift(shift, gate, compound)
+    return shift
 
 
 async def read_current_shift(work: Work) -> PlacedShift:
@@ -122,10 +137,12 @@ async def read_current_shift(work: Work) -> PlacedShift:
 
 
 async def end_current_shift(work: Work) -> None:
-    """Ends the shift that the calling sign-in has open; raises NotFound where it has none."""
+    """Ends the shift that the calling sign-in has open; raises NotFound where it has none.
+
+    A sign-in that was made for the shift ends with it.
+    """
     shift = (await read_current_shift(work)).shift
-    _end(work, shift, cause="ended")
-    await work.session.flush()
+    await _end(work, shift, cause="ended")
 
 
 async def end_open_shifts(
@@ -145,14 +162,16 @@ async def end_open_shifts(
     overdue = shift_end(shift.started_at, shift.ended_at, work.now)
     if overdue is None and but_sign_in is not None and shift.sign_in_id == but_sign_in:
         return shift
-    _end(work, shift, cause=cause if overdue is None else "overdue")
-    await work.session.flush()
+    await _end(work, shift, cause=cause if overdue is None else "overdue")
     return None
 
 
-def _end(work: Work, shift: Shift, *, cause: str) -> None:
+async def _end(work: Work, shift: Shift, *, cause: str) -> None:
+    """Ends a shift, and the sign-in with it if that was made for the shift."""
     shift.ended_at = shift_end(shift.started_at, None, work.now) or work.now
     audit.record(work, "shifts.ended", subject_kind="shift", subject_id=shift.id, details={"cause": cause})
+    await work.session.flush()
+    await end_shift_sign_ins(work, [shift.sign_in_id], cause=cause)
 
 
 async def _prove_device(work: Work, account_id: UUID, token: str, tokens: AccessTokens) -> None:
