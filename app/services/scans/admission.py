@@ -17,6 +17,7 @@ from app.services.codes.format import Code
 from app.services.codes.reading import Unreadable
 from app.services.compounds.errors import GateClosed
 from app.services.keys.ring import KeyStates, load_key_states
+from app.services.lists import insert_fresh, insert_rows, table_of
 from app.services.scans.answers import Answer, StoredScan
 from app.services.scans.errors import NoShift, ScanConflict
 from app.services.scans.facts import (
@@ -30,7 +31,6 @@ from app.services.scans.facts import (
     load_posts,
     load_stored,
 )
-from app.services.scans.lists import insert_fresh, insert_rows, table_of
 from app.services.scans.presentation import Presentation
 from app.services.scans.rules import CodeFacts, Decision, FirstUse, after_first_use, decide
 from app.work import Work
