@@ -39,6 +39,7 @@ TAGS: Mapping[str, str] = {
     "areas": "区划（GB/T 2260） · Areas of the GB/T 2260 tree",
     "employers": "用工单位 · Employers",
     "compounds": "小区与门岗 · Compounds and their gates",
+    "gate_rules": "门岗规则 · Rules of the gates: who may enter when",
     "devices": "扫码设备与班次 · Scanners and the shifts on them",
     "couriers": "劳动者：登记、档案、用工关系 · Couriers: registration, profile, affiliations",
     "rosters": "用工单位名册 · Rosters of employers",
@@ -78,6 +79,24 @@ JWS = (
 LATER = "2026-05-01T00:40:00.000000Z"
 """Ten minutes after the moment that other times stand at."""
 
+CLAUSES = [
+    {
+        "kind": "opening_hours",
+        "gates": None,
+        "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+        "spans": [{"from": "06:00", "until": "22:00"}],
+    },
+    {"kind": "vehicles", "gates": None, "allowed": ["bicycle", "e_bike", "on_foot"]},
+    {
+        "kind": "condition",
+        "gates": None,
+        "text": {"zh": "步行入内，车停3号车棚。", "en": "Walk in; leave the bike at shed 3."},
+        "vehicles": ["e_bike"],
+        "kinds_of_work": None,
+    },
+]
+"""Gate rules with one clause of three kinds."""
+
 WORDS: Mapping[str, Any] = {
     "access_token": "eyJhbGciOiJIUzI1NiIsImtpZCI6ImExIiwidHlwIjoiYXQrand0In0.e30.c2lnbmF0dXJl",
     "actor": "staff",
@@ -96,6 +115,10 @@ WORDS: Mapping[str, Any] = {
     "employer": "渝快达物流有限公司",
     "expires_in": 600,
     "gate": "东门",
+    "GateRules.clauses": CLAUSES,
+    "GateRules.version": 1,
+    "GateRulesChange.clauses": CLAUSES,
+    "GateRulesVersion.version": 1,
     "given": True,
     "jws": JWS,
     "KeySet.keys": [
