@@ -14,6 +14,7 @@ def routers() -> Iterator[APIRouter]:
     from app.api import (
         accounts,
         areas,
+        blocks,
         codes,
         compounds,
         couriers,
@@ -39,6 +40,7 @@ def routers() -> Iterator[APIRouter]:
         gate_rules,
         devices,
         couriers,
+        blocks,
         rosters,
         reviews,
         health,

@@ -42,6 +42,7 @@ TAGS: Mapping[str, str] = {
     "gate_rules": "门岗规则 · Rules of the gates: who may enter when",
     "devices": "扫码设备与班次 · Scanners and the shifts on them",
     "couriers": "劳动者：登记、档案、用工关系 · Couriers: registration, profile, affiliations",
+    "blocks": "禁入与申诉 · Blocks, and appeals against them",
     "rosters": "用工单位名册 · Rosters of employers",
     "reviews": "人工审核 · Questions that a reviewer decides",
     "codes": "惠新码：生成、验码、公钥 · Codes: minting, examining, public keys",
@@ -53,14 +54,17 @@ TAGS: Mapping[str, str] = {
 
 EMPTY = frozenset(
     {
+        "appealed_at",
         "closed_at",
         "decided_at",
         "decision_reason",
         "declined_because",
         "ended_at",
         "first_use",
+        "lifted_at",
         "lost_at",
         "next_cursor",
+        "upheld",
     }
 )
 """Fields that are mostly null, and are so in examples."""
@@ -132,6 +136,7 @@ WORDS: Mapping[str, Any] = {
             "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
         }
     ],
+    "live": True,
     "latitude": 29.4846,
     "login": "wang.min",
     "longitude": 106.4823,
