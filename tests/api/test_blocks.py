@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from app.models.accounts import AccountKind, Role
 from app.runtime import Runtime
@@ -228,3 +229,27 @@ async def test_what_is_not_ones_own_is_not_there(
     assert (await client.get(APPEALS, headers=manager)).status_code == 403
     assert (await client.get(blocks_of(gate), headers=gate.guard)).status_code == 403
     assert await holds(runtime, gate, courier)
+
+
+async def test_a_page_takes_as_many_statements_as_one_block(
+    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, manager: Headers
+) -> None:
+    for serial in range(1, 5):
+        somebody = await bring_courier(runtime, serial=serial)
+        await blocked(client, gate, manager, await enter(client, gate, somebody))
+    statements: list[str] = []
+    async with runtime.database.session(write=False) as session:
+        engine = (await session.connection()).engine
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def _note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("SELECT"):
+            statements.append(statement)
+
+    counts = []
+    for limit in (1, 4):
+        statements.clear()
+        page = (await client.get(f"{blocks_of(gate)}?limit={limit}", headers=manager)).json()
+        assert len(page["items"]) == limit
+        counts.append(len(statements))
+    assert counts[0] == counts[1] > 0

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -294,7 +294,7 @@ def test_judging_takes_microseconds(test_data: Path) -> None:
     rules = compiled(*([WORK, WEEKEND, FEAST, vehicles("e_bike"), kinds("food_delivery")] * 10))
     calendar = real_calendar(test_data)
     at, rounds = local("2025-10-09T12:00"), 2000
-    begun = perf_counter()
+    begun = process_time()
     for _ in range(rounds):
         ask(rules, at, calendar=calendar)
-    assert (perf_counter() - begun) / rounds < 0.001
+    assert (process_time() - begun) / rounds < 0.001
