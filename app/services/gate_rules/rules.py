@@ -305,7 +305,8 @@ def _alternative(
 def _next_opening(rule: GateRule, moment: Moment) -> datetime | None:
     """The first instant after `moment`, within `LOOKED_AHEAD`, at which a gate that is shut is not.
 
-    A gate opens only where a closure ends or a span begins, so only those instants are looked at.
+    A gate opens only where a closure ends or a span begins, so only those instants are looked at; the
+    zones of China know no summer time, whose jumps would be others.
     """
     latest = moment.at + LOOKED_AHEAD
     instants = {*(closure.until for _, closure in rule.closures), *_begins_of_spans(rule, moment)}
