@@ -14,12 +14,14 @@ def routers() -> Iterator[APIRouter]:
     from app.api import (
         accounts,
         areas,
+        blocks,
         bundles,
         codes,
         compounds,
         couriers,
         devices,
         employers,
+        gate_rules,
         health,
         notices,
         offline,
@@ -27,8 +29,8 @@ def routers() -> Iterator[APIRouter]:
         reviews,
         rosters,
         scans,
-        statements,
         shifts,
+        statements,
     )
 
     yield scans.router
@@ -40,9 +42,11 @@ def routers() -> Iterator[APIRouter]:
         areas,
         employers,
         compounds,
+        gate_rules,
         devices,
         shifts,
         couriers,
+        blocks,
         rosters,
         reviews,
         offline,

@@ -39,8 +39,10 @@ TAGS: Mapping[str, str] = {
     "areas": "区划（GB/T 2260） · Areas of the GB/T 2260 tree",
     "employers": "用工单位 · Employers",
     "compounds": "小区与门岗 · Compounds and their gates",
+    "gate_rules": "门岗规则 · Rules of the gates: who may enter when",
     "devices": "扫码设备与班次 · Scanners and the shifts on them",
     "couriers": "劳动者：登记、档案、用工关系 · Couriers: registration, profile, affiliations",
+    "blocks": "禁入与申诉 · Blocks, and appeals against them",
     "rosters": "用工单位名册 · Rosters of employers",
     "reviews": "人工审核 · Questions that a reviewer decides",
     "codes": "惠新码：生成、验码、公钥 · Codes: minting, examining, public keys",
@@ -54,15 +56,18 @@ TAGS: Mapping[str, str] = {
 
 EMPTY = frozenset(
     {
+        "appealed_at",
         "closed_at",
         "decided_at",
         "decision_reason",
         "declined_because",
         "ended_at",
         "first_use",
+        "lifted_at",
         "lost_at",
         "problem",
         "next_cursor",
+        "upheld",
     }
 )
 """Fields that are mostly null, and are so in examples."""
@@ -99,6 +104,24 @@ BUNDLE = (
 LATER = "2026-05-01T00:40:00.000000Z"
 """Ten minutes after the moment that other times stand at."""
 
+CLAUSES = [
+    {
+        "kind": "opening_hours",
+        "gates": None,
+        "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+        "spans": [{"from": "06:00", "until": "22:00"}],
+    },
+    {"kind": "vehicles", "gates": None, "allowed": ["bicycle", "e_bike", "on_foot"]},
+    {
+        "kind": "condition",
+        "gates": None,
+        "text": {"zh": "步行入内，车停3号车棚。", "en": "Walk in; leave the bike at shed 3."},
+        "vehicles": ["e_bike"],
+        "kinds_of_work": None,
+    },
+]
+"""Gate rules with one clause of three kinds."""
+
 WORDS: Mapping[str, Any] = {
     "access_token": "eyJhbGciOiJIUzI1NiIsImtpZCI6ImExIiwidHlwIjoiYXQrand0In0.e30.c2lnbmF0dXJl",
     "actor": "staff",
@@ -117,6 +140,10 @@ WORDS: Mapping[str, Any] = {
     "employer": "渝快达物流有限公司",
     "expires_in": 600,
     "gate": "东门",
+    "GateRules.clauses": CLAUSES,
+    "GateRules.version": 1,
+    "GateRulesChange.clauses": CLAUSES,
+    "GateRulesVersion.version": 1,
     "given": True,
     "jws": JWS,
     "KeySet.keys": [
@@ -130,6 +157,7 @@ WORDS: Mapping[str, Any] = {
             "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
         }
     ],
+    "live": True,
     "latitude": 29.4846,
     "login": "wang.min",
     "longitude": 106.4823,

@@ -1,4 +1,4 @@
-"""`huixin import`: areas, employers and compounds out of files, with a report line for every refused row."""
+"""`huixin import`: what comes out of files; tables with a report line for every refused row."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import typer
 
-from app.cli import rosters
+from app.cli import holidays, rosters
 from app.cli.deployment import command_work
 from app.cli.files import SOME_REFUSED, Report, Source, progress_bar, read_source, report_refused
 from app.cli.refusals import language, say
@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def imports() -> None:
-    """Bring areas, employers, compounds or a roster in from a file. Safe to repeat."""
+    """Bring areas, employers, compounds, holidays or a roster in from a file. Safe to repeat."""
 
 
 @app.command()
@@ -95,4 +95,5 @@ async def _store(
     return report
 
 
+app.add_typer(holidays.app)
 app.add_typer(rosters.app)

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, text
 
 from app.cli.fitness import Finding
-from app.clock import system_clock
+from app.clock import civil_day, system_clock
 from app.errors import Text
 from app.models.accounts import Grant, Role
 from app.models.jobs import Job
+from app.services.holidays.calendar import knows_year
 from app.services.jobs import SCHEDULES
 from app.services.keys.errors import NoSigningKey
 from app.services.keys.ring import KeyRing, load_key_states
@@ -24,7 +25,7 @@ SKEW = timedelta(seconds=5)
 
 async def database_findings(work: Work) -> AsyncIterator[Finding]:
     """What is wrong in the database of `work`, whose schema is at head."""
-    for check in (_pages, _signing_key, _clock, _worker, _staff):
+    for check in (_pages, _signing_key, _clock, _worker, _staff, _holidays):
         async for finding in check(work):
             yield finding
 
@@ -104,5 +105,18 @@ async def _staff(work: Work) -> AsyncIterator[Finding]:
                 "There is no security administrator, so nobody can create staff",
             ),
             Text("请运行 `huixin staff create`", "run `huixin staff create`"),
+            fatal=False,
+        )
+
+
+async def _holidays(work: Work) -> AsyncIterator[Finding]:
+    year = civil_day(work.now, work.settings.zone).year
+    if not await knows_year(work.session, year):
+        yield Finding(
+            Text(
+                f"没有 {year} 年的节假日，门岗只能按星期判断开放时间",
+                f"No holidays of {year} are known, so gates open by the weekday alone",
+            ),
+            Text(f"请运行 `huixin import holidays {year}.json`", f"run `huixin import holidays {year}.json`"),
             fatal=False,
         )

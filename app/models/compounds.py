@@ -40,6 +40,8 @@ class Compound(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     """Since when the compound no longer takes part."""
+    rules_id: Mapped[UUID | None] = mapped_column(Id)
+    """The version of its gate rules that is in force; None where it has never had any."""
 
     gates: Mapped[list["Gate"]] = relationship(back_populates="compound", lazy="raise")
 

@@ -21,6 +21,11 @@ class NoticeKind(StrEnum):
     suspended = "suspended"
     restored = "restored"
     affiliation_ended = "affiliation_ended"
+    blocked = "blocked"
+    """A compound does not let the courier in for some time."""
+    block_lifted = "block_lifted"
+    block_upheld = "block_upheld"
+    """The courier's appeal against a block was decided, and the block stays."""
 
 
 class Notice(Base):

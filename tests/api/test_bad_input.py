@@ -44,7 +44,7 @@ ENDS_CALLERS = {
 }
 """What ends the standing of a caller comes last."""
 
-PLAIN = {"code": "500104", "form": "svg"}
+PLAIN = {"code": "500104", "form": "svg", "version": "1"}
 """What stands in paths besides ids."""
 
 FEW, WHOLE = "few", pytest.param("whole", marks=pytest.mark.long)

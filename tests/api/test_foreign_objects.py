@@ -90,6 +90,7 @@ async def send(
     path = operation.path
     for name in probe.in_path:
         path = path.replace(f"{{{name}}}", str(ids[name]))
+    path = path.replace("{version}", "1")
     body = dict(operation.body["example"]) if operation.body else None
     if body is not None:
         body |= {name: str(ids[name]) for name in probe.in_body}

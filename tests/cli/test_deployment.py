@@ -10,6 +10,7 @@ from joserfc.jwk import ECKey
 
 from app.cli.deployment import fresh_secrets, write_secrets
 from tests.commands import Huixin
+from tests.factories.holidays import holiday_file
 
 
 def test_init_makes_a_deployment_that_the_doctor_lets_pass(huixin: Huixin, tmp_path: Path) -> None:
@@ -212,3 +213,22 @@ def test_a_key_set_that_is_wrong_is_not_trusted(
     assert refused.code == 1
     assert said in refused.err
     assert huixin("keys", "list").out.count("\n") == 2  # the heading and our own
+
+
+def test_holidays_are_imported_from_all_files_or_none(huixin: Huixin, tmp_path: Path) -> None:
+    huixin("init")
+    (tmp_path / "2026.json").write_bytes(holiday_file(2026, ("2026-01-01", "元旦", True)))
+    (tmp_path / "2027.json").write_bytes(holiday_file(2027))
+    (tmp_path / "bad.json").write_bytes(b"[]")
+    refused = huixin("import", "holidays", "2026.json", "bad.json")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == "bad.json: No calendar of holidays: the file holds no JSON object.\n"
+    done = huixin("import", "holidays", "2026.json", "2027.json")
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == [
+        "2026, in days: 1 added, 0 changed, 0 removed, 0 unchanged",
+        "2027, in days: 0 added, 0 changed, 0 removed, 0 unchanged",
+    ]
+    again = huixin("import", "holidays", "2026.json")
+    assert "0 added, 0 changed, 0 removed, 1 unchanged" in again.out
+    assert huixin("import", "holidays", "none.json").code == 1

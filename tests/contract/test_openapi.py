@@ -15,7 +15,11 @@ from app.cli import openapi
 from app.models.accounts import Role
 from tests.described import Operation, application, described, description
 
-NAMED_FOR = {"devices": {"devices", "shifts"}, "compounds": {"compounds", "gates"}}
+NAMED_FOR = {
+    "devices": {"devices", "shifts"},
+    "compounds": {"compounds", "gates"},
+    "gate_rules": {"gate"},  # up to the first underscore
+}
 """Areas that keep a second thing of the glossary, which operations may be named for."""
 
 CHINESE = re.compile("[\u4e00-\u9fff]")

@@ -9,14 +9,17 @@ from sqlalchemy import select
 from app.ids import new_id
 from app.models.accounts import Account, AccountKind, Grant, Role
 from app.models.couriers import Affiliation
+from app.models.gate_rules import WhenOffline
 from app.models.notices import Notice, NoticeKind
 from app.models.reviews import Review, ReviewKind, ReviewState
 from app.models.rosters import Roster
 from app.runtime import Runtime
 from app.services.accounts.invitations import invite
 from app.services.accounts.sign_ins import open_sign_in
+from app.services.gate_rules.versions import change_rules
 from app.work import Actor, begin_work
 from tests.factories.accounts import EVERYWHERE, make_account, within_compound
+from tests.factories.blocks import appeal_against, block_courier
 from tests.factories.scans import WorkingCourier, WorkingGate, mint
 
 
@@ -25,7 +28,7 @@ async def belongings(
 ) -> dict[str, UUID]:
     """The ids of one thing of every kind, by the name that paths and bodies give it; committed."""
     (code,) = await mint(client, courier)
-    entry = await client.post("/v1/scans", json=gate.scan(code), headers=gate.guard)
+    entry = (await client.post("/v1/scans", json=gate.scan(code), headers=gate.guard)).json()
     checked = gate.scan(code)
     assert (await client.post("/v1/scans", json=checked, headers=gate.guard)).json()["verdict"] == "check"
     async with begin_work(
@@ -72,6 +75,16 @@ async def belongings(
         offer, _ = await invite(
             replace(work, actor=manager), role=Role.guard, scope=within_compound(gate.compound_id)
         )
+        await change_rules(
+            replace(work, actor=manager),
+            compound_id=gate.compound_id,
+            based_on=0,
+            clauses=[],
+            when_offline=WhenOffline.deny,
+            note="第一版",
+        )
+        block_id = await block_courier(work, gate=gate, entry_id=UUID(entry["id"]))
+        await appeal_against(work, courier=courier, block_id=block_id)
         grant = (
             await work.session.scalars(select(Grant).where(Grant.scope_id == str(gate.compound_id)))
         ).first()
@@ -89,7 +102,8 @@ async def belongings(
             "enrolment_id": gate.enrolment_id,
             "enrolment": gate.enrolment_id,
             "scan_id": UUID(checked["scan_id"]),
-            "entry_id": UUID(entry.json()["id"]),
             "affiliation_id": affiliation.id,
             "courier_id": courier.courier.id,
+            "entry_id": UUID(entry["id"]),
+            "block_id": block_id,
         }

@@ -24,9 +24,22 @@ def _on_sqlite(connection: sa.Connection) -> list[str]:
     for table, sql in connection.execute(
         sa.text("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
     ):
-        parts = (part.strip().rstrip(",") for part in sql.splitlines())
-        facts += [f"{table} {' '.join(part.split())}" for part in parts if part not in {"", "(", ")"}]
+        head, _, rest = sql.partition("(")
+        body, _, tail = rest.rpartition(")")
+        facts += [f"{table} {' '.join(part.split())}" for part in (head, *_parts(body), tail) if part.strip()]
     return facts
+
+
+def _parts(body: str) -> list[str]:
+    """What commas set apart outside parentheses: SQLite writes an added column on no line of its own."""
+    parts, depth = [""], 0
+    for letter in body:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def _on_postgresql(connection: sa.Connection) -> list[str]:

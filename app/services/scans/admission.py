@@ -14,6 +14,7 @@ from app.ids import new_id
 from app.models.reviews import ReviewKind
 from app.models.scans import Scan, ScanKey, ScanOutcome
 from app.services.compounds.errors import GateClosed
+from app.services.lists import insert_fresh, insert_rows, table_of
 from app.services.reviews.flags import flag_couriers
 from app.services.scans import differences, whereabouts
 from app.services.scans.answers import Answer, StoredScan
@@ -21,7 +22,6 @@ from app.services.scans.code_uses import use_codes
 from app.services.scans.errors import NoShift, ScanConflict
 from app.services.scans.facts import load_stored
 from app.services.scans.judging import Case, Judgement, judge, with_first_uses, with_journeys
-from app.services.scans.lists import insert_fresh, insert_rows, table_of
 from app.services.scans.posts import PostFacts, load_device_sign_ins, load_past_shifts, load_posts
 from app.services.scans.presentation import Presentation, ScanName
 from app.services.scans.rows import row_of, stored_of

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from sqlalchemy import bindparam, update
 
 from app.models.scans import CodeUse
+from app.services.lists import insert_fresh, table_of
 from app.services.scans.facts import CodeName, code_name, load_first_uses
 from app.services.scans.judging import Case, Judgement
-from app.services.scans.lists import insert_fresh, table_of
 from app.services.scans.presentation import ScanName
 from app.services.scans.rules import FirstUse
 from app.work import Work

@@ -10,9 +10,9 @@ from sqlalchemy import Select, select
 from app.database import fetch
 from app.ids import new_id
 from app.models.scans import Difference, Scan, Verdict
+from app.services.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans.answers import StoredScan
 from app.services.scans.judging import Judgement
-from app.services.scans.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans.presentation import ScanName
 from app.services.scans.reasons import Reason
 from app.services.scans.rules import FirstUse, differs

@@ -17,8 +17,8 @@ from app.models.scans import CodeUse, Direction, Scan, ScanKey, Verdict, Whereab
 from app.services.codes.format import Code
 from app.services.codes.minting import day_handle
 from app.services.couriers.cards import CardFace, open_card
+from app.services.lists import dialect_of, is_listed, listed
 from app.services.scans.answers import StoredScan
-from app.services.scans.lists import dialect_of, is_listed, listed
 from app.services.scans.presentation import Presentation
 from app.services.scans.reasons import Reason
 from app.services.scans.rules import CourierFacts, FirstUse

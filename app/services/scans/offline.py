@@ -15,11 +15,11 @@ from app.logs import outline
 from app.models.devices import Device, Enrolment
 from app.models.scans import Outcome, ScanOutcome, Verdict
 from app.services.codes.reading import CodeReader, ReadCode, Unreadable
+from app.services.lists import insert_fresh, table_of
 from app.services.scans import differences, whereabouts
 from app.services.scans.admission import admit
 from app.services.scans.answers import Answer
 from app.services.scans.errors import ScanConflict
-from app.services.scans.lists import insert_fresh, table_of
 from app.services.scans.presentation import Presentation
 from app.services.scans.whereabouts import Passage
 from app.work import Work

@@ -15,7 +15,7 @@ from app.models.accounts import Account, SignIn
 from app.models.compounds import Compound, Gate
 from app.models.devices import Device, Enrolment, Shift
 from app.services.devices.rules import shift_end
-from app.services.scans.lists import dialect_of, is_listed, listed
+from app.services.lists import dialect_of, is_listed, listed
 from app.services.scans.presentation import Presentation
 from app.services.scans.travel import Point
 from app.work import Work

@@ -11,7 +11,7 @@ from sqlalchemy import Select, select
 
 from app.database import fetch
 from app.models.bundles import Sync
-from app.services.scans.lists import dialect_of, is_listed, listed
+from app.services.lists import dialect_of, is_listed, listed
 from app.services.scans.presentation import OfflineAnswer
 from app.work import Work
 

@@ -1,0 +1,1 @@
+"""Public holidays: which days are not what their weekday says."""
