@@ -23,6 +23,7 @@ def routers() -> Iterator[APIRouter]:
         health,
         notices,
         offline,
+        presence,
         receipts,
         reviews,
         rosters,
@@ -47,6 +48,7 @@ def routers() -> Iterator[APIRouter]:
         bundles,
         receipts,
         statements,
+        presence,
         health,
     ):
         yield area.router
