@@ -57,21 +57,9 @@ async def list_gate_scans(
     """
     await watch_gate(work, gate_id=gate_id)
     start = max(since or work.now - SHOWN_FOR, work.now - LOOKED_BACK_ON)
-    query: Select[*tuple[Any, ...]] = (
-        select(
-            Scan.id,
-            Scan.happened_at,
-            Scan.recorded_at,
-            Scan.direction,
-            Scan.verdict,
-            Scan.reason,
-            ScanOutcome.outcome,
-            ScanAnnulment.at.label("annulled_at"),
-            Scan.sequence,
-            Scan.doubtful,
-        )
-        .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
+    # The page first, so that nobody's card is looked for beyond it.
+    page = (
+        select(Scan)
         .where(
             Scan.gate_id == gate_id,
             Scan.happened_at >= start,
@@ -82,8 +70,26 @@ async def list_gate_scans(
         .limit(limit + 1)
     )
     if (last := read_moment(cursor)) is not None:
-        query = query.where(tuple_(Scan.happened_at, Scan.id) < tuple_(*last))
-    rows = (await work.session.execute(with_faces(query, Scan))).all()
+        page = page.where(tuple_(Scan.happened_at, Scan.id) < tuple_(*last))
+    scans = page.subquery()
+    query: Select[*tuple[Any, ...]] = (
+        select(
+            scans.c.id,
+            scans.c.happened_at,
+            scans.c.recorded_at,
+            scans.c.direction,
+            scans.c.verdict,
+            scans.c.reason,
+            ScanOutcome.outcome,
+            ScanAnnulment.at.label("annulled_at"),
+            scans.c.sequence,
+            scans.c.doubtful,
+        )
+        .outerjoin(ScanOutcome, ScanOutcome.scan == scans.c.id)
+        .outerjoin(ScanAnnulment, ScanAnnulment.scan == scans.c.id)
+        .order_by(scans.c.happened_at.desc(), scans.c.id.desc())
+    )
+    rows = (await work.session.execute(with_faces(query, scans.c))).all()
     return GateScans(start, page_by_moment([_scan(work, row) for row in rows], limit))
 
 

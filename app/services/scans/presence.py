@@ -51,23 +51,29 @@ async def list_present(work: Work, *, compound_id: UUID, cursor: str | None, lim
     await watch_compound(work, compound_id=compound_id)
     inside = _is_inside(work, compound_id)
     count = await work.session.scalar(select(func.count()).select_from(Whereabouts).where(inside))
-    query: Select[*tuple[Any, ...]] = (
-        select(
-            Whereabouts.scan,
-            Whereabouts.at,
-            Whereabouts.gate_id,
-            Gate.name.label("gate"),
-            Scan.sequence,
-            Scan.doubtful,
-        )
-        .join(Gate, Gate.id == Whereabouts.gate_id)
-        .join(Scan, and_(Scan.id == Whereabouts.scan, Scan.recorded_at == Whereabouts.recorded_at))
+    # The page first, so that nobody's scan and card are looked for beyond it.
+    page = (
+        select(Whereabouts.scan, Whereabouts.recorded_at, Whereabouts.at, Whereabouts.gate_id)
         .where(inside)
         .order_by(Whereabouts.at.desc(), Whereabouts.scan.desc())
         .limit(limit + 1)
     )
     if (last := read_moment(cursor)) is not None:
-        query = query.where(tuple_(Whereabouts.at, Whereabouts.scan) < tuple_(*last))
+        page = page.where(tuple_(Whereabouts.at, Whereabouts.scan) < tuple_(*last))
+    present = page.subquery()
+    query: Select[*tuple[Any, ...]] = (
+        select(
+            present.c.scan,
+            present.c.at,
+            present.c.gate_id,
+            Gate.name.label("gate"),
+            Scan.sequence,
+            Scan.doubtful,
+        )
+        .join(Gate, Gate.id == present.c.gate_id)
+        .join(Scan, and_(Scan.id == present.c.scan, Scan.recorded_at == present.c.recorded_at))
+        .order_by(present.c.at.desc(), present.c.scan.desc())
+    )
     rows = (await work.session.execute(with_faces(query, Scan))).all()
     found = [
         Present(
