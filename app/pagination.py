@@ -2,11 +2,14 @@
 
 import base64
 import binascii
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from datetime import datetime, timedelta
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
+from app.clock import from_epoch
 from app.errors import MalformedRequest
 
 T = TypeVar("T")
@@ -15,6 +18,8 @@ PAGE_SIZE = 50
 """Items of a page where the caller does not say."""
 LARGEST_PAGE = 200
 """More would make one answer slow for everybody else."""
+MOMENT = struct.Struct(">q16s")
+"""Time in microseconds since 1970, then the id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +46,37 @@ def page_of(rows: Sequence[T], limit: int, key: str = "id") -> Page[T]:
     more = len(rows) > limit
     last: UUID | None = getattr(items[-1], key) if items and more else None
     return Page(items, base64.urlsafe_b64encode(last.bytes).rstrip(b"=").decode() if last else None)
+
+
+class Dated(Protocol):
+    """What lists in the order of time hold."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+
+D = TypeVar("D", bound=Dated)
+
+
+def read_moment(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Time and id behind a cursor of a list in the order of time; raises MalformedRequest."""
+    if cursor is None:
+        return None
+    try:
+        micros, item = MOMENT.unpack(base64.urlsafe_b64decode(cursor))
+        return from_epoch(0) + timedelta(microseconds=micros), UUID(bytes=item)
+    except (ValueError, OverflowError, struct.error, binascii.Error):
+        raise MalformedRequest from None
+
+
+def page_by_moment(rows: Sequence[D], limit: int) -> Page[D]:
+    """The same of rows in the order of time and id, which ids alone need not keep."""
+    items = rows[:limit]
+    if len(rows) <= limit:
+        return Page(items, None)
+    last = items[-1]
+    micros = round((last.at - from_epoch(0)) / timedelta(microseconds=1))
+    return Page(items, base64.urlsafe_b64encode(MOMENT.pack(micros, last.id.bytes)).decode())

@@ -25,6 +25,7 @@ def routers() -> Iterator[APIRouter]:
         health,
         notices,
         offline,
+        presence,
         receipts,
         reviews,
         rosters,
@@ -53,6 +54,7 @@ def routers() -> Iterator[APIRouter]:
         bundles,
         receipts,
         statements,
+        presence,
         health,
     ):
         yield area.router

@@ -153,7 +153,7 @@ class Entry(Response):
     id: Id
     """The server's id of the scan."""
     at: Instant
-    """By the server's clock."""
+    """By the server's clock; by the device's where it was made offline."""
     direction: Choice[Direction]
     """`in` or `out`."""
     compound_id: Id
@@ -168,6 +168,10 @@ class Entry(Response):
     """Why the verdict."""
     outcome: Choice[Outcome] | None
     """What the guard did after a check."""
+    offline: bool
+    """Whether the device decided alone and told of it later."""
+    doubtful: bool
+    """Whether `at` contradicts what the device said when it last spoke to the server."""
 
 
 class OwnEntries(Response):

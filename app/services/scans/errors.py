@@ -69,3 +69,15 @@ class AnnulmentTooLate(Problem):
     code = "annulment_too_late"
     title = Text("已超过撤销时限", "Too late to annul")
     message = Text("扫码超过 15 分钟后不能撤销。", "A scan can be annulled for 15 minutes only.")
+
+
+class InvalidWindow(Problem):
+    """A window of time that ends before it begins, or is longer than one answer may be about."""
+
+    status = 422
+    code = "invalid_window"
+    title = Text("时间范围无效", "Invalid window")
+    message = Text(
+        "起始时间应早于结束时间，且范围不超过 {days} 天。",
+        "The window must begin before it ends, and be {days} days long at most.",
+    )

@@ -1,9 +1,5 @@
 """Entries as couriers and property managers see them."""
 
-import base64
-import binascii
-import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,25 +7,23 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, and_, select, tuple_
 
-from app.clock import from_epoch
-from app.errors import MalformedRequest, NotFound
+from app.errors import NotFound
 from app.models.accounts import Role
-from app.models.areas import Area
 from app.models.compounds import Compound, Gate
 from app.models.couriers import Card, Courier, Person, Photo
 from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
-from app.pagination import Page
+from app.pagination import Page, page_by_moment, read_moment
+from app.services.compounds.sight import reach_compound
 from app.services.couriers.cards import CardFace, open_card
 from app.services.devices.queries import shift_is_open
+from app.services.scans.faces import face_of, with_faces
 from app.services.scans.passages import is_passage
 from app.services.scans.reasons import Reason
-from app.work import Place, Work
+from app.work import Work
 
 PHOTO_SHOWN_FOR = timedelta(minutes=15)
 """A guard compares a face while its owner stands there, and not later."""
-CURSOR = struct.Struct(">q16s")
-"""Time in microseconds since 1970, then the id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +39,8 @@ class Entry:
     verdict: Verdict
     reason: Reason
     outcome: Outcome | None
+    offline: bool
+    doubtful: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +55,19 @@ async def own_entries(work: Work, *, cursor: str | None, limit: int) -> Page[Ent
     """The entries of the signed-in courier, newest first. Empty for an account without a profile."""
     query = _entries(cursor, limit).join(Courier, Courier.id == Scan.courier_id)
     rows = (await work.session.execute(query.where(Courier.account_id == work.actor.account_id))).all()
-    return _page([_entry(row) for row in rows], limit)
+    return page_by_moment([_entry(row) for row in rows], limit)
 
 
 async def compound_entries(
     work: Work, *, compound_id: UUID, cursor: str | None, limit: int
 ) -> Page[EntryOfSomebody]:
     """The entries of a compound, newest first, for those who manage it. Raises NotFound for another's."""
-    area = await work.session.scalar(
-        select(Area.path).join(Compound, Compound.area_code == Area.code).where(Compound.id == compound_id)
-    )
-    place = Place(area_path=area, compound_id=compound_id)
-    if area is None or not work.actor.may(Role.property_manager, at=place):
-        raise NotFound
-    query = (
-        _entries(cursor, limit)
-        .add_columns(Scan.card_id, Card.sealed, Person.id.label("person_id"), Person.wrapped_key)
-        .outerjoin(Courier, Courier.id == Scan.courier_id)
-        .outerjoin(Person, Person.id == Courier.person_id)
-        .outerjoin(Card, Card.id == Scan.card_id)
-        .where(Scan.compound_id == compound_id)
-    )
+    await reach_compound(work, Role.property_manager, compound_id=compound_id)
+    query = with_faces(_entries(cursor, limit), Scan).where(Scan.compound_id == compound_id)
     rows = (await work.session.execute(query)).all()
-    page = _page([_entry(row) for row in rows], limit)
-    cards = {
-        row.id: open_card(work.vault, row.wrapped_key, row.person_id, row.card_id, row.sealed)
-        for row in rows
-        if row.card_id and row.sealed and row.wrapped_key
-    }
-    return Page([EntryOfSomebody(entry, cards.get(entry.id)) for entry in page.items], page.next_cursor)
+    page = page_by_moment([_entry(row) for row in rows], limit)
+    faces = {row.id: face_of(work, row) for row in rows[:limit]}
+    return Page([EntryOfSomebody(entry, faces[entry.id]) for entry in page.items], page.next_cursor)
 
 
 async def photo_at_gate(work: Work, *, enrolment_id: UUID, scan_id: UUID) -> bytes:
@@ -136,8 +116,8 @@ async def photo_at_gate(work: Work, *, enrolment_id: UUID, scan_id: UUID) -> byt
     raise NotFound
 
 
-def _entries(cursor: str | None, limit: int) -> Select[UUID, datetime, str, UUID, str, str, str, str, str]:
-    query = (
+def _entries(cursor: str | None, limit: int) -> Select[*tuple[Any, ...]]:
+    query: Select[*tuple[Any, ...]] = (
         select(
             Scan.id,
             Scan.happened_at,
@@ -148,6 +128,8 @@ def _entries(cursor: str | None, limit: int) -> Select[UUID, datetime, str, UUID
             Scan.verdict,
             Scan.reason,
             ScanOutcome.outcome,
+            Scan.sequence,
+            Scan.doubtful,
         )
         .join(Gate, Gate.id == Scan.gate_id)
         .join(Compound, Compound.id == Scan.compound_id)
@@ -157,8 +139,8 @@ def _entries(cursor: str | None, limit: int) -> Select[UUID, datetime, str, UUID
         .order_by(Scan.happened_at.desc(), Scan.id.desc())
         .limit(limit + 1)
     )
-    if cursor is not None:
-        query = query.where(tuple_(Scan.happened_at, Scan.id) < tuple_(*_read_cursor(cursor)))
+    if (last := read_moment(cursor)) is not None:
+        query = query.where(tuple_(Scan.happened_at, Scan.id) < tuple_(*last))
     return query
 
 
@@ -173,21 +155,6 @@ def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
         verdict=Verdict(row.verdict),
         reason=Reason(row.reason),
         outcome=Outcome(row.outcome) if row.outcome else None,
+        offline=row.sequence is not None,
+        doubtful=row.doubtful,
     )
-
-
-def _page(entries: Sequence[Entry], limit: int) -> Page[Entry]:
-    items = entries[:limit]
-    if len(entries) <= limit:
-        return Page(items, None)
-    last = items[-1]
-    micros = round((last.at - from_epoch(0)) / timedelta(microseconds=1))
-    return Page(items, base64.urlsafe_b64encode(CURSOR.pack(micros, last.id.bytes)).decode())
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        micros, scan = CURSOR.unpack(base64.urlsafe_b64decode(cursor))
-        return from_epoch(0) + timedelta(microseconds=micros), UUID(bytes=scan)
-    except (ValueError, OverflowError, struct.error, binascii.Error):
-        raise MalformedRequest from None
