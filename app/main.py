@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import schema
-from app.api import routers
+from app.api import codes, routers, scans
 from app.api.docs import install_docs
 from app.api.measures import install_measures
 from app.api.openapi import install_openapi
 from app.api.problems import install_problem_handlers
+from app.api.straight import StraightWay, straight_routes
 from app.api.walls import WallSettings, install_walls
 from app.database import is_away
 from app.runtime import Runtime
@@ -22,6 +23,9 @@ UPLOADS = ("/v1/couriers/me/photo", "/v1/employers/")
 OFFLINE_UPLOADS = "/v1/enrolments/"
 """Beneath this path bodies may hold 500 scans, of some 400 bytes each, or twice that as JWS."""
 OFFLINE_LIMIT = 512 * 1024
+
+STRAIGHT = (scans.make, codes.examine_code)
+"""What a city calls hundreds of times a second, and what scanners try themselves out on."""
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -48,11 +52,16 @@ def create_app(runtime: Runtime) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,  # a redirect would be built from the client's Host header
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # we have our own, without paths
     )
     app.state.runtime = runtime
     install_problem_handlers(app)
     install_openapi(app)
     install_docs(app)
+    app.add_middleware(
+        StraightWay,
+        routes=straight_routes((route for router in routers() for route in router.routes), STRAIGHT),
+    )
     install_walls(
         app,
         settings=WallSettings(

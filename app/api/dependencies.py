@@ -1,8 +1,8 @@
 """What routers ask for: a unit of work for a caller of the right kind, and the process's parts."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -38,8 +38,13 @@ async def current_claims(
     """What the caller's access token says; raises Unauthenticated without one that is valid."""
     if credentials is None:
         raise Unauthenticated
-    claims = runtime.access_tokens.read(credentials.credentials, runtime.clock)
-    remember_account(request.scope, UUID(claims.sub))
+    return read_claims(request.scope, runtime, credentials.credentials)
+
+
+def read_claims(scope: MutableMapping[str, Any], runtime: Runtime, token: str) -> AccessClaims:
+    """What an access token says, remembered for the log line; raises Unauthenticated unless it is valid."""
+    claims = runtime.access_tokens.read(token, runtime.clock)
+    remember_account(scope, UUID(claims.sub))
     return claims
 
 

@@ -55,11 +55,10 @@ Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Items of a page
     operation_id="scans_make",
     summary="Scan a code at a gate · 扫码",
     responses=problem_responses(Unauthenticated, NoShift, GateClosed, ScanConflict, GateBusy, body=True),
-    response_model=ScanAnswered,
 )
 async def make(
     body: ScanMade, runtime: CurrentRuntime, claims: CurrentClaims, accept_language: AcceptLanguage = None
-) -> PlainResponse:
+) -> ScanAnswered:
     """The verdict on a code, answered once it is stored. For a guard with a shift open on the device.
 
     A refused or unreadable code is no error: it is a verdict, and is stored too.
@@ -74,8 +73,7 @@ async def make(
         language=preferred(accept_language),
         read=await runtime.codes.read(body.code),
     )
-    answer = await runtime.gathering.admit(presentation)
-    return PlainResponse(ScanAnswered.of(answer).model_dump_json(), media_type="application/json")
+    return ScanAnswered.of(await runtime.gathering.admit(presentation))
 
 
 @router.put(
