@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.database import Database
 from app.errors import Forbidden
 from app.models.accounts import Role, ScopeKind
+from app.services.gate_rules.cache import GateRulesCache
 from app.services.sealing import Vault
 from app.services.statements import StatementKeys
 from app.settings import Secrets, Settings
@@ -106,6 +107,7 @@ class Deployment:
     secrets: Secrets
     vault: Vault
     statements: StatementKeys
+    gate_rules: GateRulesCache
 
     @classmethod
     def of(cls, settings: Settings, secrets: Secrets) -> Self:
@@ -114,7 +116,7 @@ class Deployment:
             secrets.index_key.get_secret_value(),
             secrets.next_index_key.get_secret_value() if secrets.next_index_key else None,
         )
-        return cls(settings, secrets, vault, StatementKeys.of(secrets))
+        return cls(settings, secrets, vault, StatementKeys.of(secrets), GateRulesCache())
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,8 @@ class CompiledRules:
     everywhere: GateRule
     """What holds at gates that no clause names."""
     named: dict[UUID, GateRule]
+    asks_for_ties: bool
+    """Whether any clause is about what couriers do or come on."""
 
     def at(self, gate_id: UUID) -> GateRule:
         """What holds at one gate."""
@@ -185,6 +187,7 @@ def compile_rules(rules: Rules) -> CompiledRules:
             )
             for gate in named
         },
+        any(isinstance(clause, KindsOfWork | Vehicles | Condition) for clause in rules.clauses),
     )
 
 

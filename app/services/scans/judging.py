@@ -7,7 +7,10 @@ from uuid import UUID
 
 from app.models.scans import Direction
 from app.services.codes import format as code_format
+from app.services.codes.format import Code
+from app.services.codes.reading import Proof, ReadCode
 from app.services.keys.ring import KeyStates, load_key_states
+from app.services.scans.entrances import Arrival, Entrance, ask_rules
 from app.services.scans.facts import (
     KnownCourier,
     PastStates,
@@ -34,6 +37,12 @@ class Case:
     recorded_at: datetime
     doubtful: bool = False
 
+    @property
+    def is_genuine(self) -> bool:
+        """Whether it is a code that a trusted key has signed."""
+        read = self.presentation.read
+        return isinstance(read, ReadCode) and read.proof is Proof.genuine
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -42,6 +51,8 @@ class Judgement:
     case: Case
     courier: KnownCourier | None
     decision: Decision
+    entrance: Entrance | None = None
+    """What the rules of the compound say; None where they were not asked."""
     first: FirstUse | None = None
     journey: Journey | None = None
 
@@ -51,8 +62,8 @@ class Judgement:
         return self.decision.uses_code or self.first is not None
 
     def passage(self) -> Passage | None:
-        """Where the courier of this scan is, if it is the courier's."""
-        if self.courier is None or not self.names_courier:
+        """Where the courier of this scan is, if it is a genuine one."""
+        if self.courier is None:
             return None
         return Passage(
             courier_id=self.courier.facts.courier_id,
@@ -73,9 +84,18 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
     known: dict[ScanName, KnownCourier | None] = {}
     for name, case in cases.items():
         code = case.presentation.code
-        ours = code is not None and code.iss == work.settings.issuer
-        known[name] = couriers.get(handle_of(work, code)) if code is not None and ours else None
+        known[name] = (
+            couriers.get(handle_of(work, code)) if code is not None and _is_ours(work, case) else None
+        )
     past = await _past(work, cases, known)
+    entrances = await ask_rules(
+        work,
+        {
+            name: Arrival(case.post, case.happened_at, known[name], case.presentation.offline is not None)
+            for name, case in cases.items()
+            if case.presentation.direction is Direction.entry and case.is_genuine
+        },
+    )
     judged = {}
     for name, case in cases.items():
         at = case.happened_at
@@ -87,8 +107,21 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
             known[name],
             past if offline else None,
         )
-        judged[name] = Judgement(case, known[name], decide(case.presentation, facts, at))
+        if (entrance := entrances.get(name)) is not None:
+            facts = replace(facts, entrance=entrance.answer)
+        judged[name] = Judgement(case, known[name], decide(case.presentation, facts, at), entrance)
     return judged
+
+
+def _is_ours(work: Work, case: Case) -> bool:
+    """Whether the code is one that only this server can have made: a forged one is nobody's."""
+    code = case.presentation.code
+    return case.is_genuine and code is not None and _minted_here(work, code)
+
+
+def _minted_here(work: Work, code: Code) -> bool:
+    key = work.deployment.secrets.jti_key.get_secret_value()
+    return code.iss == work.settings.issuer and code_format.is_ours(code, key)
 
 
 async def _past(
@@ -115,7 +148,7 @@ def _code_facts(
     return CodeFacts(
         key_state=states.state(key) if key else None,
         ours=ours,
-        minted_here=ours and code_format.is_ours(code, work.deployment.secrets.jti_key.get_secret_value()),
+        minted_here=_minted_here(work, code),
         courier=facts,
         gate_closed=closed,
     )
@@ -139,7 +172,7 @@ def with_journeys(judged: Mapping[ScanName, Judgement]) -> dict[ScanName, Judgem
     result = {}
     for name, each in judged.items():
         passage = each.passage()
-        if passage is None or each.courier is None:
+        if passage is None or each.courier is None or not each.names_courier:
             result[name] = each
             continue
         before = last.get(passage.courier_id) or each.courier.last

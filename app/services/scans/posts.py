@@ -27,6 +27,8 @@ class PostFacts:
 
     gate_id: UUID
     compound_id: UUID
+    rules_id: UUID | None
+    """The version of the compound's gate rules in force now; None where it has none."""
     point: Point | None
     """Where the gate is, or else the middle of its compound."""
     opened_at: datetime
@@ -54,6 +56,7 @@ def _posts(dialect: str) -> Select[*tuple[Any, ...]]:
             func.coalesce(Gate.latitude, Compound.latitude).label("latitude"),
             func.coalesce(Gate.longitude, Compound.longitude).label("longitude"),
             Gate.compound_id,
+            Compound.rules_id,
             Compound.closed_at.label("compound_closed_at"),
             Device.account_id.label("device_account_id"),
             Device.lost_at,
@@ -87,6 +90,7 @@ async def load_posts(work: Work, enrolments: Iterable[UUID]) -> dict[UUID, PostF
         row.id: PostFacts(
             gate_id=row.gate_id,
             compound_id=row.compound_id,
+            rules_id=row.rules_id,
             point=Point(row.latitude, row.longitude) if row.latitude is not None else None,
             opened_at=row.opened_at,
             ended_at=_first(row.closed_at, row.lost_at),

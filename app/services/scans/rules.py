@@ -9,6 +9,7 @@ from app.models.couriers import CourierState
 from app.models.scans import Verdict
 from app.services.codes.format import Timing, check_times
 from app.services.codes.reading import Proof, Unreadable
+from app.services.gate_rules.rules import UNCONDITIONAL, Admitted, Objection
 from app.services.keys.rules import KeyState
 from app.services.scans.presentation import Presentation
 from app.services.scans.reasons import Reason
@@ -53,6 +54,8 @@ class CodeFacts:
     minted_here: bool
     """Its jti is one that only this server can have made."""
     courier: CourierFacts | None
+    entrance: Admitted | Objection = UNCONDITIONAL
+    """What the rules of the compound say; to whoever leaves, nothing."""
     gate_closed: bool = False
     """Of an offline scan: the gate took no part any more when it was made."""
 
@@ -111,7 +114,7 @@ def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the o
         case Timing.VALID:
             pass
     if not facts.ours:
-        return Decision(Verdict.check, Reason.other_city, uses_code=True)
+        return _objection(facts) or Decision(Verdict.check, Reason.other_city, uses_code=True)
     if facts.courier is None:
         return Decision(Verdict.refuse, Reason.unknown_courier)
     if not facts.courier.handle_counts:
@@ -125,9 +128,22 @@ def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the o
             return Decision(Verdict.refuse, Reason.left)
         case CourierState.verified:
             pass
+    if (objection := _objection(facts)) is not None:
+        return objection
     if withdrawn:
         return Decision(Verdict.check, Reason.key_withdrawn, uses_code=True)
     return Decision(Verdict.admit, Reason.verified, uses_code=True)
+
+
+def _objection(facts: CodeFacts) -> Decision | None:
+    """Why the rules of the compound keep the courier out; the code stays good for another gate."""
+    match facts.entrance:
+        case Objection(reason=reason):
+            return Decision(Verdict.refuse, Reason(reason.value))
+        case Admitted():
+            return None
+        case never:
+            assert_never(never)
 
 
 def after_first_use(decision: Decision, first: FirstUse | None) -> Decision:

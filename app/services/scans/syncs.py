@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,9 @@ from app.services.lists import dialect_of, is_listed, listed
 from app.services.scans.presentation import OfflineAnswer
 from app.work import Work
 
+UNDER_WAY = timedelta(seconds=10)
+"""A scan may be made while the device's question is on its way, and clocks drift between two syncs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Syncs:
@@ -25,7 +28,7 @@ class Syncs:
     def contradict(self, enrolment_id: UUID, answer: OfflineAnswer | None, moment: datetime) -> bool:
         """Whether the device, asked after `moment`, had not made this scan yet: then it was dated back."""
         return answer is not None and any(
-            at >= moment and counter < answer.sequence
+            at >= moment + UNDER_WAY and counter < answer.sequence
             for at, counter in self.by_enrolment.get(enrolment_id, ())
         )
 

@@ -1,0 +1,155 @@
+"""Asks the rules of the compounds whether couriers may enter: for all scans of a list at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.database import fetch
+from app.models.compounds import Gate
+from app.models.couriers import KindOfWork, Vehicle
+from app.services.blocks.live import BlockTerm, is_blocked, load_blocks
+from app.services.couriers.ties import load_ties
+from app.services.gate_rules.cache import Others, in_force
+from app.services.gate_rules.rules import (
+    NO_RULES,
+    Admitted,
+    CompiledRules,
+    Objection,
+    ObjectionReason,
+    judge,
+)
+from app.services.holidays.calendar import Calendar
+from app.services.scans.facts import KnownCourier
+from app.services.scans.posts import PostFacts
+from app.services.scans.presentation import ScanName
+from app.work import Work
+
+Ties = Sequence[tuple[KindOfWork, Vehicle]]
+OF_THE_GATE = frozenset({ObjectionReason.gate_closed_temporarily, ObjectionReason.outside_hours})
+"""Objections that hold for whoever comes, so also for couriers of other cities, of whom nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody who wants to enter a gate at a moment."""
+
+    post: PostFacts
+    at: datetime
+    courier: KnownCourier | None
+    offline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What the rules of the compound say to an arrival."""
+
+    answer: Admitted | Objection
+    instead_gate: str | None = None
+    """Name of the gate that the objection points to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rulings:
+    """What the arrivals of a list are held against."""
+
+    rules: Mapping[UUID, CompiledRules]
+    past: Mapping[UUID, Sequence[tuple[datetime, CompiledRules]]]
+    calendar: Calendar
+    ties: Mapping[UUID, Ties]
+    blocks: Mapping[tuple[UUID, UUID], Sequence[BlockTerm]]
+
+    def rules_for(self, arrival: Arrival) -> CompiledRules:
+        """The version in force where and when somebody arrives."""
+        if arrival.offline:
+            versions = self.past.get(arrival.post.compound_id, ())
+            return in_force(versions, arrival.at) or NO_RULES
+        rules_id = arrival.post.rules_id
+        return NO_RULES if rules_id is None else self.rules.get(rules_id, NO_RULES)
+
+    def answer(self, work: Work, arrival: Arrival, others: Others) -> Admitted | Objection:
+        """What the rules say; nobody of whom nothing is known is held back for who they are."""
+        courier = arrival.courier.facts.courier_id if arrival.courier else None
+        blocked = self.blocks.get((arrival.post.compound_id, courier), ()) if courier else ()
+        answer = judge(
+            self.rules_for(arrival),
+            gate_id=arrival.post.gate_id,
+            at=arrival.at,
+            calendar=self.calendar,
+            zone=work.settings.zone,
+            ties=self.ties.get(courier, ()) if courier else (),
+            blocked=is_blocked(blocked, arrival.at),
+            other_gates=others.get(arrival.post.gate_id, ()),
+        )
+        if courier is None and isinstance(answer, Objection) and answer.reason not in OF_THE_GATE:
+            return Admitted(())
+        return answer
+
+
+async def ask_rules(work: Work, arrivals: Mapping[ScanName, Arrival]) -> dict[ScanName, Entrance]:
+    """The answer of the rules to each arrival, in a number of statements that does not grow with them.
+
+    Compounds without rules and couriers without blocks, nearly all, cost one look at the blocks.
+    """
+    if not arrivals:
+        return {}
+    rulings = await _load(work, arrivals)
+    answers = {name: rulings.answer(work, arrival, {}) for name, arrival in arrivals.items()}
+    held_back = {
+        name
+        for name, answer in answers.items()
+        if isinstance(answer, Objection) and answer.reason is not ObjectionReason.blocked
+    }
+    names: dict[UUID, str] = {}
+    if held_back:
+        compounds = {arrivals[name].post.compound_id for name in held_back}
+        others = await work.deployment.gate_rules.other_gates(work.session, compounds, work.now)
+        for name in held_back:
+            arrival = arrivals[name]
+            answers[name] = rulings.answer(work, arrival, others[arrival.post.compound_id])
+        names = await _gate_names(work, answers)
+    return {
+        name: Entrance(answer, names.get(gate) if (gate := _pointed_to(answer)) else None)
+        for name, answer in answers.items()
+    }
+
+
+async def _load(work: Work, arrivals: Mapping[ScanName, Arrival]) -> _Rulings:
+    online = [arrival for arrival in arrivals.values() if not arrival.offline]
+    offline = [arrival for arrival in arrivals.values() if arrival.offline]
+    cache, session = work.deployment.gate_rules, work.session
+    rules = await cache.rules_of(
+        session, {rules_id for each in online if (rules_id := each.post.rules_id) is not None}
+    )
+    past = await cache.versions_at(
+        session, {each.post.compound_id for each in offline}, {each.at for each in offline}
+    )
+    pairs = {
+        (each.post.compound_id, each.courier.facts.courier_id) for each in arrivals.values() if each.courier
+    }
+    ruled = any(rule.asks_for_ties for rule in rules.values()) or any(
+        rule.asks_for_ties for versions in past.values() for _, rule in versions
+    )
+    return _Rulings(
+        rules=rules,
+        past=past,
+        calendar=await cache.calendar(session, work.now) if rules or past else Calendar({}),
+        ties=await load_ties(session, {courier for _, courier in pairs}) if ruled else {},
+        blocks=await load_blocks(session, pairs),
+    )
+
+
+def _pointed_to(answer: Admitted | Objection) -> UUID | None:
+    if isinstance(answer, Objection) and answer.alternative is not None:
+        return answer.alternative.gate_id
+    return None
+
+
+async def _gate_names(work: Work, answers: Mapping[ScanName, Admitted | Objection]) -> dict[UUID, str]:
+    wanted = {gate for answer in answers.values() if (gate := _pointed_to(answer)) is not None}
+    if not wanted:
+        return {}
+    rows = await fetch(work.session, select(Gate.id, Gate.name).where(Gate.id.in_(wanted)))
+    return {row.id: row.name for row in rows}
