@@ -15,6 +15,7 @@ from app.main import create_app
 from app.models.accounts import Account, Grant, Role, ScopeKind
 from app.models.blocks import Block
 from app.models.couriers import Person
+from app.models.scans import Scan
 from app.runtime import Runtime
 from app.settings import Secrets, Settings
 from tests.clocks import SettableClock
@@ -117,7 +118,17 @@ async def test_an_appeal_that_is_granted_lifts_the_block_and_settles_what_was_be
     again = await client.post(blocks_of(gate), json=naming(entry), headers=manager)
     assert (again.status_code, again.json()["code"]) == (409, "block_refuted")
     clock.advance(seconds=1)
-    await blocked(client, gate, manager, await enter(client, gate, courier))
+    later = await enter(client, gate, courier)
+    async with runtime.database.session() as session:
+        # As one that a device had made without network and sent only now.
+        scan = (await session.scalars(select(Scan).where(Scan.id == UUID(later)))).one()
+        happened_at, scan.happened_at = scan.happened_at, scan.happened_at - timedelta(hours=1)
+    again = await client.post(blocks_of(gate), json=naming(later), headers=manager)
+    assert (again.status_code, again.json()["code"]) == (409, "block_refuted")
+    async with runtime.database.session() as session:
+        scan = (await session.scalars(select(Scan).where(Scan.id == UUID(later)))).one()
+        scan.happened_at = happened_at
+    await blocked(client, gate, manager, later)
 
 
 async def test_an_appeal_that_is_not_granted_leaves_the_block(

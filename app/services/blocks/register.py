@@ -56,7 +56,7 @@ async def make_block(
         raise BlockTermUnfit(days=LONGEST.days)
     entry = await _find_entry(work, compound_id, entry_id)
     pair = and_(Block.compound_id == compound_id, Block.courier_id == entry.courier_id)
-    granted = select(Block.id).where(pair, Block.upheld.is_(False), Block.decided_at >= entry.recorded_at)
+    granted = select(Block.id).where(pair, Block.upheld.is_(False), Block.decided_at >= entry.happened_at)
     if await work.session.scalar(granted.limit(1)) is not None:
         raise BlockRefuted
     # One that ran out is no longer the one of this pair.
@@ -176,7 +176,7 @@ async def _find_entry(work: Work, compound_id: UUID, entry_id: UUID) -> Row[*tup
     """An entry of the compound with a courier of ours, as the list of entries shows them."""
     found = (
         await work.session.execute(
-            select(Scan.courier_id, Scan.card_id, Scan.recorded_at)
+            select(Scan.courier_id, Scan.card_id, Scan.happened_at)
             .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
             .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
             .where(
