@@ -66,6 +66,19 @@ class FirstUse(Response):
     """Name of the gate."""
 
 
+class Alternative(Response):
+    """What is possible instead; exactly one of the three."""
+
+    gate_id: Id | None
+    """Another gate of the compound that admits this courier now."""
+    gate: str | None
+    """Its name."""
+    opens_at: Instant | None
+    """When this gate admits this courier next."""
+    on_foot: bool
+    """Whether the courier may enter here now without the vehicle."""
+
+
 class ScanAnswered(Response):
     """What the guard is told. The same for the same scan, but for `repeated`."""
 
@@ -87,6 +100,12 @@ class ScanAnswered(Response):
     """How long ago the code was made; null where it was unreadable."""
     first_use: FirstUse | None
     """For `code_used`: where it was used first."""
+    clause: int | None
+    """The clause of the gate rules that a refusal rests on."""
+    alternative: Alternative | None
+    """What is possible instead, where the gate rules refuse and there is something."""
+    conditions: list[str]
+    """What whoever enters has to observe, to be read out."""
     repeated: bool
     """Whether this scan had been stored before."""
 
@@ -114,6 +133,9 @@ class ScanAnswered(Response):
             )
             if "first_at" in details
             else None,
+            clause=details.get("clause"),
+            alternative=Alternative.model_validate(found) if (found := details.get("alternative")) else None,
+            conditions=details.get("conditions", []),
             repeated=answer.repeated,
         )
 

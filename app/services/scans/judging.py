@@ -9,6 +9,7 @@ from app.models.scans import Direction
 from app.services.codes import format as code_format
 from app.services.codes.format import Code
 from app.services.codes.reading import Proof, ReadCode
+from app.services.gate_rules.rules import Objection
 from app.services.keys.ring import KeyStates, load_key_states
 from app.services.scans.entrances import Arrival, Entrance, ask_rules
 from app.services.scans.facts import (
@@ -61,6 +62,12 @@ class Judgement:
         """Whether the code is good enough for a guard to be told whose it is."""
         return self.decision.uses_code or self.first is not None
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether the rules of the compound are what keeps the courier out."""
+        answer = self.entrance.answer if self.entrance is not None else None
+        return isinstance(answer, Objection) and answer.reason.value == self.decision.reason.value
+
     def passage(self) -> Passage | None:
         """Where the courier of this scan is, if it is a genuine one."""
         if self.courier is None:
@@ -84,9 +91,8 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
     known: dict[ScanName, KnownCourier | None] = {}
     for name, case in cases.items():
         code = case.presentation.code
-        known[name] = (
-            couriers.get(handle_of(work, code)) if code is not None and _is_ours(work, case) else None
-        )
+        mine = code is not None and case.is_genuine and _minted_here(work, code)
+        known[name] = couriers.get(handle_of(work, code)) if code is not None and mine else None
     past = await _past(work, cases, known)
     entrances = await ask_rules(
         work,
@@ -113,13 +119,8 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
     return judged
 
 
-def _is_ours(work: Work, case: Case) -> bool:
-    """Whether the code is one that only this server can have made: a forged one is nobody's."""
-    code = case.presentation.code
-    return case.is_genuine and code is not None and _minted_here(work, code)
-
-
 def _minted_here(work: Work, code: Code) -> bool:
+    """Whether only this server can have made the code: a forged one is nobody's."""
     key = work.deployment.secrets.jti_key.get_secret_value()
     return code.iss == work.settings.issuer and code_format.is_ours(code, key)
 

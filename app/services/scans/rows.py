@@ -6,6 +6,7 @@ from app.clock import from_epoch
 from app.models.scans import Verdict
 from app.services.codes.reading import Unreadable
 from app.services.scans.answers import StoredScan
+from app.services.scans.entrance_texts import of_entrance
 from app.services.scans.judging import Judgement
 from app.services.scans.reasons import Reason
 from app.services.scans.rules import FirstUse
@@ -92,12 +93,16 @@ def _told(judgement: Judgement) -> tuple[Verdict, Reason]:
 
 
 def _details(work: Work, judgement: Judgement) -> dict[str, Any] | None:
-    """What fills the sentence of the verdict."""
+    """What fills the sentence of the verdict, and what goes with it; None where there is nothing to add."""
+    details: dict[str, Any] = {}
     if judgement.first is not None:
-        return _of_first_use(work, judgement, judgement.first)
-    if judgement.decision.reason is Reason.impossible_travel and judgement.journey is not None:
-        return _of_journey(judgement.journey)
-    return None
+        details |= _of_first_use(work, judgement, judgement.first)
+    elif judgement.decision.reason is Reason.impossible_travel and judgement.journey is not None:
+        details |= _of_journey(judgement.journey)
+    if judgement.entrance is not None and (judgement.names_courier or judgement.is_held_back):
+        language = judgement.case.presentation.language
+        details |= of_entrance(judgement.entrance, language, work.settings.zone)
+    return details or None
 
 
 def _of_first_use(work: Work, judgement: Judgement, first: FirstUse) -> dict[str, Any]:

@@ -47,6 +47,21 @@ SENTENCES: dict[Reason, Text] = {
     Reason.not_verified: Text("此人尚未通过认证。", "This person is not verified yet."),
     Reason.suspended: Text("此人的惠新码已暂停使用。", "The code of this person is suspended."),
     Reason.left: Text("此人已退出惠新码。", "This person has left 惠新码."),
+    Reason.blocked: Text("此人被本小区禁入。", "This compound keeps this person out."),
+    Reason.gate_closed_temporarily: Text(
+        "门岗临时关闭（第{clause}条）：{why}{instead}", "Closed for now (clause {clause}): {why} {instead}"
+    ),
+    Reason.outside_hours: Text(
+        "现在不在开放时间内（第{clause}条）。{instead}", "Outside opening hours (clause {clause}). {instead}"
+    ),
+    Reason.kind_of_work_not_admitted: Text(
+        "此工种不得由此进入（第{clause}条）。{instead}",
+        "This kind of work is not admitted here (clause {clause}). {instead}",
+    ),
+    Reason.vehicle_not_admitted: Text(
+        "此车辆不得由此进入（第{clause}条）。{instead}",
+        "This vehicle is not admitted here (clause {clause}). {instead}",
+    ),
     Reason.gate_closed: Text("此门岗已停用。", "This gate takes no part any more."),
     Reason.handle_withdrawn: Text("此码已停用，不得放行。", "This code was withdrawn. Do not let in."),
     Reason.offline_denied: Text(
@@ -71,6 +86,10 @@ AFTERWARDS: dict[str, Text] = {
         "此码几乎同时在很远处通行过。", "This code passed a gate far away at nearly the same time."
     ),
     Reason.verified: Text("联网后核实：此人本可通行。", "The server would have let this person in."),
+    Reason.gate_closed_temporarily: Text("当时门岗临时关闭。", "The gate was closed for the time being."),
+    Reason.outside_hours: Text("当时不在开放时间内。", "It was outside opening hours."),
+    Reason.kind_of_work_not_admitted: Text("此工种不得由此进入。", "This kind of work is not admitted here."),
+    Reason.vehicle_not_admitted: Text("此车辆不得由此进入。", "This vehicle is not admitted here."),
     "doubtful": Text(
         "扫码时间与设备此前所报不符，存疑。", "The time of this scan contradicts what the device said before."
     ),
@@ -86,4 +105,4 @@ def difference_sentence(reason: str, language: str) -> str:
 
 def sentence(reason: Reason, language: str, details: dict[str, Any] | None) -> str:
     """The sentence for `reason` in `language`, filled from the stored `details`."""
-    return SENTENCES[reason].render(language, **(details or {}))
+    return SENTENCES[reason].render(language, **(details or {})).rstrip()
