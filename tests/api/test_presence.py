@@ -1,6 +1,6 @@
 """Who is inside a compound now: told by entries and exits, wherever they were, and only for so long."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -206,10 +206,11 @@ async def test_pages_are_newest_first_and_cost_as_many_statements_as_one_item(
     gate: WorkingGate,
     other: WorkingGate,
 ) -> None:
-    made: list[str] = []
+    made: list[tuple[datetime, UUID]] = []
     counts = []
     for serial in range(1, 6):
-        made.insert(0, (await pass_gate(client, gate, await bring_courier(runtime, serial=serial)))["id"])
+        entry = await pass_gate(client, gate, await bring_courier(runtime, serial=serial))
+        made.append((clock(), UUID(entry["id"])))
         if serial % 2:
             clock.advance(seconds=1)  # so that two entered at one instant, twice
         with noted(database) as statements:
@@ -226,9 +227,7 @@ async def test_pages_are_newest_first_and_cost_as_many_statements_as_one_item(
         seen += [item["id"] for item in page["items"]]
         if not (cursor := page["next_cursor"]):
             break
-    assert sorted(seen, key=UUID) == sorted(made, key=UUID)
-    assert seen[0] == made[0]
-    assert seen[-1] == made[-1]
+    assert seen == [str(entry) for _, entry in sorted(made, reverse=True)]
     assert [item["id"] for item in (await presence(client, gate, gate.guard))["items"]] == seen
     bad = await client.get(
         f"/v1/compounds/{gate.compound_id}/presence", params={"cursor": "x"}, headers=gate.guard
