@@ -31,6 +31,7 @@ def routers() -> Iterator[APIRouter]:
         rosters,
         scans,
         shifts,
+        simulations,
         statements,
     )
 
@@ -44,6 +45,7 @@ def routers() -> Iterator[APIRouter]:
         employers,
         compounds,
         gate_rules,
+        simulations,
         devices,
         shifts,
         couriers,

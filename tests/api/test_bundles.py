@@ -3,6 +3,7 @@
 import json
 from base64 import urlsafe_b64decode
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -10,6 +11,8 @@ from joserfc import jws
 from joserfc.jwk import KeySet
 
 from app.models.couriers import Courier, CourierState
+from app.models.gate_rules import WhenOffline
+from app.models.holidays import Holiday
 from app.runtime import Runtime
 from app.services.codes import format as code_format
 from app.services.couriers.states import change_state, restore
@@ -17,6 +20,8 @@ from app.services.keys.lifecycle import list_keys, rotate_keys, withdraw_key
 from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
+from tests.factories.blocks import block_courier
+from tests.factories.gate_rules import make_rules
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
 
@@ -183,8 +188,9 @@ async def test_a_scan_dated_before_a_sync_that_did_not_mention_it_is_doubtful(
 ) -> None:
     codes = await mint(client, courier, 3)
     await fetch(client, gate, counter=1)
-    clock.advance(seconds=30)
+    clock.advance(seconds=20)
     told = clock()
+    clock.advance(seconds=11)  # longer than a question may be under way
     await fetch(client, gate, counter=1)
     clock.advance(seconds=10)
     scans = [
@@ -211,3 +217,31 @@ async def test_bundles_are_for_devices(
     for headers in (gate.guard, courier.headers):
         assert (await client.get(PATH, params={"counter": 0}, headers=headers)).status_code == 404
     assert (await client.get(PATH, params={"counter": 0})).status_code == 401
+
+
+async def test_a_bundle_carries_the_rules_of_the_gate_and_whom_the_compound_knows(
+    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    claims = await read(client, await fetch(client, gate))
+    assert claims["rules"] == {"version": 0, "clauses": [], "when_offline": "admit_and_flag"}
+    assert (claims["blocked"], claims["seen"], claims["zone"]) == ("", None, "Asia/Shanghai")
+    (code,) = await mint(client, courier)
+    entry = (await client.post("/v1/scans", json=gate.scan(code), headers=gate.guard)).json()
+    hours = {
+        "kind": "opening_hours",
+        "gates": None,
+        "days": ["mon", "holiday"],
+        "spans": [{"from": "06:00", "until": "24:00"}],
+    }
+    await make_rules(runtime, gate, [hours], when_offline=WhenOffline.admit_if_seen)
+    async with begin_work(
+        runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.command("test")
+    ) as work:
+        await block_courier(work, gate=gate, entry_id=UUID(entry["id"]))
+        work.session.add(Holiday(day=runtime.clock().date(), name="测试节", off=True, year=2026))
+    later = await read(client, await fetch(client, gate))
+    assert later["rules"] == {"version": 1, "clauses": [hours], "when_offline": "admit_if_seen"}
+    assert handle_in(code) in handles(later["blocked"])
+    assert handles(later["seen"]) == handles(later["blocked"])
+    assert len(handles(later["seen"])) == len({*handles(later["seen"])}) == 2  # today's and tomorrow's
+    assert later["ver"] > claims["ver"]

@@ -13,6 +13,7 @@ from app.models.gate_rules import WhenOffline
 from app.models.notices import Notice, NoticeKind
 from app.models.reviews import Review, ReviewKind, ReviewState
 from app.models.rosters import Roster
+from app.models.scans import Difference
 from app.runtime import Runtime
 from app.services.accounts.invitations import invite
 from app.services.accounts.sign_ins import open_sign_in
@@ -83,6 +84,15 @@ async def belongings(
             when_offline=WhenOffline.deny,
             note="第一版",
         )
+        noted = Difference(
+            id=new_id(),
+            scan=UUID(entry["id"]),
+            reason="doubtful",
+            recorded_at=work.now,
+            gate_id=gate.gate_id,
+            noted_at=work.now,
+        )
+        work.session.add(noted)
         block_id = await block_courier(work, gate=gate, entry_id=UUID(entry["id"]))
         await appeal_against(work, courier=courier, block_id=block_id)
         grant = (
@@ -106,4 +116,5 @@ async def belongings(
             "courier_id": courier.courier.id,
             "entry_id": UUID(entry["id"]),
             "block_id": block_id,
+            "difference_id": noted.id,
         }

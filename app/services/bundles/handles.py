@@ -1,5 +1,6 @@
 """The handles that a device must know of: withdrawn ones, and those of particular couriers."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -70,14 +71,19 @@ async def withdrawn_handles(work: Work) -> WithdrawnHandles:
     return WithdrawnHandles(sorted(newest), complete=len(newest) == len(found))
 
 
-async def handles_of(work: Work, couriers: Iterable[UUID]) -> Sequence[bytes]:
-    """The handles of `couriers` on the days of a bundle, whether or not a code was minted yet."""
+async def handles_of(work: Work, couriers: Iterable[UUID]) -> str:
+    """The handles of `couriers` on the days of a bundle, joined, whether or not a code was minted yet."""
     wanted = sorted(couriers)
     if not wanted:
-        return []
+        return ""
     rows = await work.session.execute(
         select(Courier.id, Courier.codes_from).where(Courier.id.in_(wanted)).limit(LONGEST_LIST)
     )
-    return sorted(
-        day_handle(work, day, courier, codes_from) for courier, codes_from in rows for day in days_of(work)
+    return joined(
+        sorted(day_handle(work, day, row.id, row.codes_from) for row in rows for day in days_of(work))
     )
+
+
+def joined(handles: Iterable[bytes]) -> str:
+    """Handles of 8 bytes each, one after the other, in base64url without padding."""
+    return urlsafe_b64encode(b"".join(handles)).rstrip(b"=").decode()

@@ -1,7 +1,6 @@
 """Gives a device its bundle, and keeps what the device says of itself when it asks."""
 
 import hashlib
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,8 @@ from app.models.compounds import Compound, Gate
 from app.models.couriers import CourierChange
 from app.models.devices import Device, Enrolment
 from app.models.keys import SigningKey
-from app.services.bundles.handles import ENDED, withdrawn_handles
+from app.services.bundles.gate import rules_of_gate
+from app.services.bundles.handles import ENDED, joined, withdrawn_handles
 from app.services.codes.format import EARLY, LATE
 from app.services.keys.ring import load_key_states
 from app.services.keys.rules import KeyState
@@ -100,7 +100,8 @@ async def _content(work: Work, enrolment: Enrolment, gate: Gate, compound: Compo
         "early": EARLY,
         "late": LATE,
         "stale_after": int(STALE_AFTER.total_seconds()),
-        "withdrawn": {"handles": _joined(withdrawn.handles), "complete": withdrawn.complete},
+        "withdrawn": {"handles": joined(withdrawn.handles), "complete": withdrawn.complete},
+        **await rules_of_gate(work, compound),
     }
 
 
@@ -148,8 +149,3 @@ async def _reached(work: Work, before: datetime) -> list[timedelta]:
     ).subquery()
     moments: Iterable[datetime] = await work.session.scalars(select(at.c.at).limit(MOST_MEASURED))
     return [work.now - moment for moment in moments]
-
-
-def _joined(handles: Sequence[bytes]) -> str:
-    """Handles of 8 bytes each, one after the other, in base64url without padding."""
-    return urlsafe_b64encode(b"".join(handles)).rstrip(b"=").decode()

@@ -1,8 +1,9 @@
 """Asks the rules of the compounds whether couriers may enter: for all scans of a list at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 from sqlalchemy import select
@@ -25,6 +26,7 @@ from app.services.holidays.calendar import Calendar
 from app.services.scans.facts import KnownCourier
 from app.services.scans.posts import PostFacts
 from app.services.scans.presentation import ScanName
+from app.services.scans.rules import Decision
 from app.work import Work
 
 Ties = Sequence[tuple[KindOfWork, Vehicle]]
@@ -49,6 +51,18 @@ class Entrance:
     answer: Admitted | Objection
     instead_gate: str | None = None
     """Name of the gate that the objection points to."""
+
+    @classmethod
+    def of(cls, answer: Admitted | Objection, names: Mapping[UUID, str]) -> Self:
+        """`answer` with the name of the gate that it points to, out of `names`."""
+        gate = _pointed_to(answer)
+        return cls(answer, None if gate is None else names.get(gate))
+
+    def decides(self, decision: Decision) -> bool:
+        """Whether a guard hears of it: the objection that decided, or conditions to a good code."""
+        if isinstance(self.answer, Admitted):
+            return decision.uses_code
+        return self.answer.reason.value == decision.reason.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +123,8 @@ async def ask_rules(work: Work, arrivals: Mapping[ScanName, Arrival]) -> dict[Sc
         for name in held_back:
             arrival = arrivals[name]
             answers[name] = rulings.answer(work, arrival, others[arrival.post.compound_id])
-        names = await _gate_names(work, answers)
-    return {
-        name: Entrance(answer, names.get(gate) if (gate := _pointed_to(answer)) else None)
-        for name, answer in answers.items()
-    }
+        names = await gate_names(work, answers.values())
+    return {name: Entrance.of(answer, names) for name, answer in answers.items()}
 
 
 async def _load(work: Work, arrivals: Mapping[ScanName, Arrival]) -> _Rulings:
@@ -147,8 +158,9 @@ def _pointed_to(answer: Admitted | Objection) -> UUID | None:
     return None
 
 
-async def _gate_names(work: Work, answers: Mapping[ScanName, Admitted | Objection]) -> dict[UUID, str]:
-    wanted = {gate for answer in answers.values() if (gate := _pointed_to(answer)) is not None}
+async def gate_names(work: Work, answers: Iterable[Admitted | Objection]) -> dict[UUID, str]:
+    """The names of the gates that `answers` point to."""
+    wanted = {gate for answer in answers if (gate := _pointed_to(answer)) is not None}
     if not wanted:
         return {}
     rows = await fetch(work.session, select(Gate.id, Gate.name).where(Gate.id.in_(wanted)))

@@ -9,7 +9,6 @@ from app.models.scans import Direction
 from app.services.codes import format as code_format
 from app.services.codes.format import Code
 from app.services.codes.reading import Proof, ReadCode
-from app.services.gate_rules.rules import Objection
 from app.services.keys.ring import KeyStates, load_key_states
 from app.services.scans.entrances import Arrival, Entrance, ask_rules
 from app.services.scans.facts import (
@@ -61,12 +60,6 @@ class Judgement:
     def names_courier(self) -> bool:
         """Whether the code is good enough for a guard to be told whose it is."""
         return self.decision.uses_code or self.first is not None
-
-    @property
-    def is_held_back(self) -> bool:
-        """Whether the rules of the compound are what keeps the courier out."""
-        answer = self.entrance.answer if self.entrance is not None else None
-        return isinstance(answer, Objection) and answer.reason.value == self.decision.reason.value
 
     def passage(self) -> Passage | None:
         """Where the courier of this scan is, if it is a genuine one."""

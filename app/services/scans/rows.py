@@ -99,7 +99,7 @@ def _details(work: Work, judgement: Judgement) -> dict[str, Any] | None:
         details |= _of_first_use(work, judgement, judgement.first)
     elif judgement.decision.reason is Reason.impossible_travel and judgement.journey is not None:
         details |= _of_journey(judgement.journey)
-    if judgement.entrance is not None and (judgement.names_courier or judgement.is_held_back):
+    if judgement.entrance is not None and (judgement.first or judgement.entrance.decides(judgement.decision)):
         language = judgement.case.presentation.language
         details |= of_entrance(judgement.entrance, language, work.settings.zone)
     return details or None

@@ -1,0 +1,46 @@
+"""Simulated scans on the wire."""
+
+from typing import Self
+
+from app.api.schemas.base import Choice, Count, Instant, Response
+from app.api.schemas.scans import Alternative
+from app.models.scans import Verdict
+from app.services.scans.reasons import Reason
+from app.services.scans.simulation import Simulation as Simulated
+from app.services.scans.texts import sentence
+
+
+class Simulation(Response):
+    """What a guard would be told. Nothing of it is stored."""
+
+    at: Instant
+    """At what time."""
+    verdict: Choice[Verdict]
+    """`admit` green, `refuse` red."""
+    reason: Choice[Reason]
+    """Why, as a stable code."""
+    sentence: str
+    """Why, as the guard would read it out."""
+    rules_version: Count
+    """The version of the gate rules that was asked; 0 where there was none."""
+    clause: int | None
+    """The clause of the gate rules that a refusal rests on."""
+    alternative: Alternative | None
+    """What is possible instead."""
+    conditions: list[str]
+    """What whoever enters has to observe."""
+
+    @classmethod
+    def of(cls, simulated: Simulated, language: str) -> Self:
+        details, decision = simulated.details, simulated.decision
+        alternative = details.get("alternative")
+        return cls(
+            at=simulated.at,
+            verdict=decision.verdict,
+            reason=decision.reason,
+            sentence=sentence(decision.reason, language, details),
+            rules_version=simulated.rules_version,
+            clause=details.get("clause"),
+            alternative=Alternative.model_validate(alternative) if alternative else None,
+            conditions=details.get("conditions", []),
+        )

@@ -1,0 +1,167 @@
+"""Says what would happen to a courier at a gate at some time, and why, without storing anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, select
+
+from app.errors import NotFound
+from app.ids import new_id
+from app.models.accounts import Role
+from app.models.couriers import Courier, CourierState, KindOfWork, Vehicle
+from app.models.gate_rules import GateRules
+from app.models.scans import Direction, Scan, ScanAnnulment, ScanOutcome
+from app.services.blocks.live import is_blocked, load_blocks
+from app.services.codes.format import Code
+from app.services.codes.minting import LIFE_UNITS
+from app.services.codes.reading import Proof, ReadCode
+from app.services.compounds.register import KEEPS_GATES
+from app.services.compounds.sight import ReachedGate, reach_gate
+from app.services.couriers.ties import load_ties
+from app.services.gate_rules.cache import in_force
+from app.services.gate_rules.rules import NO_RULES, UNCONDITIONAL, Admitted, Objection
+from app.services.gate_rules.rules import judge as judge_entrance
+from app.services.keys.rules import KeyState
+from app.services.scans.entrance_texts import of_entrance
+from app.services.scans.entrances import Entrance, gate_names
+from app.services.scans.passages import is_passage
+from app.services.scans.presentation import Presentation
+from app.services.scans.rules import CodeFacts, CourierFacts, Decision, decide
+from app.work import Work
+
+Tie = tuple[KindOfWork, Vehicle]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What would be answered."""
+
+    at: datetime
+    decision: Decision
+    details: dict[str, Any]
+    rules_version: int
+    """Of the gate rules that were asked; 0 where there were none."""
+
+
+async def simulate(
+    work: Work,
+    *,
+    gate_id: UUID,
+    at: datetime | None,
+    direction: Direction,
+    entry_id: UUID | None,
+    tie: Tie | None,
+    language: str,
+) -> Simulation:
+    """The verdict on a fresh code of a courier at a gate at a time, now where none is given.
+
+    The courier is the one of an entry of the compound (managers know nobody's id), as they stand now, or
+    anybody verified with one affiliation, `tie`. Rules are those in force then; for a time to come those
+    of now. Earlier uses of a code and journeys are left out of account: they are about real codes.
+    For registrars of the area and the compound's property managers; an entry names somebody to managers
+    only. Raises NotFound.
+    """
+    reached = await reach_gate(work, *KEEPS_GATES, gate_id=gate_id)
+    moment = at or work.now
+    courier = await _courier_of(work, reached, entry_id) if entry_id is not None else None
+    facts = CourierFacts(new_id(), CourierState.verified, handle_counts=True, card_id=None)
+    ties: Sequence[Tie] = [tie] if tie is not None else []
+    blocked = False
+    if courier is not None:
+        facts = CourierFacts(courier.id, CourierState(courier.state), handle_counts=True, card_id=None)
+        ties = (await load_ties(work.session, [courier.id])).get(courier.id, [])
+        pair = (reached.compound.id, courier.id)
+        blocked = is_blocked((await load_blocks(work.session, [pair])).get(pair, ()), moment)
+    answer: Admitted | Objection = UNCONDITIONAL
+    instead = None
+    if direction is Direction.entry:
+        answer = await _ask(work, reached, moment, ties, blocked=blocked)
+        instead = await gate_names(work, [answer])
+    decision = decide(
+        _fresh_code(work, moment, direction, language),
+        CodeFacts(
+            key_state=KeyState.active,
+            ours=True,
+            minted_here=True,
+            courier=facts,
+            entrance=answer,
+            gate_closed=not reached.is_open,
+        ),
+        moment,
+    )
+    entrance = Entrance.of(answer, instead or {})
+    return Simulation(
+        at=moment,
+        decision=decision,
+        details=of_entrance(entrance, language, work.settings.zone) if entrance.decides(decision) else {},
+        rules_version=await _version_at(work, reached.compound.id, moment),
+    )
+
+
+async def _courier_of(work: Work, reached: ReachedGate, entry_id: UUID) -> Courier:
+    """The courier of an entry that the compound's manager sees; raises NotFound."""
+    work.actor.must(Role.property_manager, at=reached.place)
+    courier = await work.session.scalar(
+        select(Courier)
+        .join(Scan, Scan.courier_id == Courier.id)
+        .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
+        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
+        .where(and_(Scan.id == entry_id, Scan.compound_id == reached.compound.id, is_passage()))
+    )
+    if courier is None:
+        raise NotFound
+    return courier
+
+
+async def _ask(
+    work: Work, reached: ReachedGate, at: datetime, ties: Sequence[Tie], *, blocked: bool
+) -> Admitted | Objection:
+    cache, compound = work.deployment.gate_rules, reached.compound
+    versions = (await cache.versions_at(work.session, [compound.id], [at])).get(compound.id, [])
+    others = await cache.other_gates(work.session, [compound.id], work.now)
+    return judge_entrance(
+        in_force(versions, at) or NO_RULES,
+        gate_id=reached.gate.id,
+        at=at,
+        calendar=await cache.calendar(work.session, work.now),
+        zone=work.settings.zone,
+        ties=ties,
+        blocked=blocked,
+        other_gates=others[compound.id].get(reached.gate.id, ()),
+    )
+
+
+def _fresh_code(work: Work, at: datetime, direction: Direction, language: str) -> Presentation:
+    """A code as it would be shown at `at`: genuine and in its time."""
+    code = Code(
+        iss=work.settings.issuer,
+        kid="00",
+        sub=bytes(8),
+        iat=max(0, int(at.timestamp())),
+        ttl=LIFE_UNITS,
+        jti=bytes(6),
+    )
+    nobody = new_id()
+    return Presentation(
+        enrolment_id=nobody,
+        scan_id=nobody,
+        account_id=nobody,
+        sign_in_id=nobody,
+        direction=direction,
+        device_time=at,
+        language=language,
+        read=ReadCode(code, Proof.genuine),
+    )
+
+
+async def _version_at(work: Work, compound_id: UUID, at: datetime) -> int:
+    found: int | None = await work.session.scalar(
+        select(GateRules.version)
+        .where(GateRules.compound_id == compound_id, GateRules.made_at <= at)
+        .order_by(GateRules.version.desc())
+        .limit(1)
+    )
+    return found or 0
