@@ -28,7 +28,13 @@ RETRY_SECONDS = 1
 """What Retry-After says when the database is away: it is mostly back at once."""
 
 _SQLITE_AWAY = ("database is locked", "unable to open", "disk I/O", "database or disk is full")
-_GONE = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+_GONE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,  # shut down, restarted, or a statement cut off at its limit
+    asyncpg.InsufficientResourcesError,  # no connection, memory or disk left
+)
 
 
 class SchemaBehind(Exception):

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api.problems import bare_answer
 from app.api.refusals import BadRequest, HeadersTooLarge, Overloaded, RequestTimeout
+from app.api.walls import Door
 from app.errors import Problem
 
 HEADER_SECONDS = 10.0
@@ -31,6 +32,10 @@ PARTING_SECONDS = 20
 
 KEEP_ALIVE_SECONDS = 15
 """A connection without a request is closed after so long: longer than the pauses within a queue."""
+
+
+TURNED_AWAY = bare_answer(Overloaded(), last=False)
+TURNED_AWAY_AND_CLOSED = bare_answer(Overloaded())
 
 
 class ServerConfig(uvicorn.Config):
@@ -100,6 +105,9 @@ class Connection(HttpToolsProtocol):
         self._in_headers = False
         self._just_begun = False
         self._header_bytes = 0
+        # Of the application, where it has one: whatever else is served takes all that comes.
+        self._door: Door | None = getattr(getattr(config.loaded_app, "state", None), "door", None)
+        self._turned_away = False
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -141,11 +149,22 @@ class Connection(HttpToolsProtocol):
         self._in_headers = False
         self._header_bytes = 0
         self._stop()
+        if self._turn_away():
+            return
         super().on_headers_complete()
         self._asked = True
 
     @override
+    def on_body(self, body: bytes) -> None:
+        if not self._turned_away:
+            super().on_body(body)
+
+    @override
     def on_message_complete(self) -> None:
+        if self._turned_away:
+            self._turned_away = False
+            self._stop()
+            return
         unread = self._unread()
         super().on_message_complete()
         if unread:
@@ -164,8 +183,23 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(BadRequest())
 
+    def _turn_away(self) -> bool:
+        """Refuses the request whose headers have come where too many are under way already."""
+        if self._door is None or self._answering() or self._unread():
+            return False
+        if not self._door.turns_away(self.url.partition(b"?")[0].decode("latin-1")):
+            return False
+        self._turned_away = True
+        if self.parser.should_keep_alive() and not self.expect_100_continue:
+            self.transport.write(TURNED_AWAY)
+            self._start(LINGER_SECONDS)
+        else:
+            self.transport.write(TURNED_AWAY_AND_CLOSED)
+            self.transport.close()
+        return True
+
     def _awaiting_headers(self) -> bool:
-        return self._in_headers or not (self._answering() or self._unread())
+        return self._in_headers or not (self._answering() or self._unread() or self._turned_away)
 
     def _answering(self) -> bool:
         return self._asked and not self.cycle.response_complete

@@ -19,6 +19,7 @@ from pydantic import (
     SecretBytes,
     SecretStr,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -138,7 +139,9 @@ class Secrets(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     master_keys: dict[int, Key]
-    """By number (1 to 255); the highest seals, all open."""
+    """By number (1 to 255); the highest seals unless `sealing_key` names another, all open."""
+    sealing_key: int | None = None
+    """While a new master key is handed out: the number of the old one, until every process has the new."""
     index_key: Key
     """Blind indexes of document numbers, phones, names and openids."""
     next_index_key: Key | None = None
@@ -155,6 +158,12 @@ class Secrets(BaseModel):
     """Derives each refresh token from the one before it."""
     digest_key: Key
     """Digests of unreadable codes, client addresses and other things counted but not kept."""
+
+    @model_validator(mode="after")
+    def _can_seal(self) -> Self:
+        if self.sealing_key is not None and self.sealing_key not in self.master_keys:
+            raise ValueError("sealing_key must be the number of one of master_keys")
+        return self
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -115,6 +115,7 @@ class Deployment:
             {number: key.get_secret_value() for number, key in secrets.master_keys.items()},
             secrets.index_key.get_secret_value(),
             secrets.next_index_key.get_secret_value() if secrets.next_index_key else None,
+            sealing=secrets.sealing_key,
         )
         return cls(settings, secrets, vault, StatementKeys.of(secrets), GateRulesCache())
 

@@ -119,16 +119,17 @@ def problem_response(
     )
 
 
-def bare_answer(problem: Problem) -> bytes:
-    """A whole HTTP/1.1 answer for a connection that is closed before it became a request."""
+def bare_answer(problem: Problem, *, last: bool = True) -> bytes:
+    """A whole HTTP/1.1 answer for what never became a request; after the `last` the connection closes."""
     body = orjson.dumps(document(problem, DEFAULT, NO_REQUEST_ID))
     lines = [
         f"HTTP/1.1 {problem.status} {problem.title.en}",
         f"content-type: {MEDIA_TYPE}",
         f"content-language: {DEFAULT}",
         f"content-length: {len(body)}",
-        "connection: close",
     ]
+    if last:
+        lines.append("connection: close")
     if problem.status == Unavailable.status:
         lines.append(f"retry-after: {problem.retry_after or SOON}")
     return "\r\n".join([*lines, "", ""]).encode("ascii") + body

@@ -50,15 +50,22 @@ class PersonKey:
 class Vault:
     """The master keys and index keys of the deployment, which never enter the database.
 
-    `master_keys` by number from 1 to 255: the highest wraps, all unwrap, so that they rotate
-    without a stop. While the index key rotates, `next_index_key` gives the column beside.
+    `master_keys` by number from 1 to 255: `sealing` or else the highest wraps, all unwrap, so that
+    they rotate without a stop: first each process learns to unwrap under the new key while the old one
+    goes on wrapping, then each in its turn wraps under the new one. While the index key rotates,
+    `next_index_key` gives the column beside.
     """
 
     def __init__(
-        self, master_keys: dict[int, bytes], index_key: bytes, next_index_key: bytes | None = None
+        self,
+        master_keys: dict[int, bytes],
+        index_key: bytes,
+        next_index_key: bytes | None = None,
+        *,
+        sealing: int | None = None,
     ) -> None:
         self._ciphers = {number: AESGCM(key) for number, key in master_keys.items()}
-        self._newest = max(self._ciphers)
+        self._sealing = max(self._ciphers) if sealing is None else sealing
         self._index_key = index_key
         self._next_index_key = next_index_key
 
@@ -72,10 +79,10 @@ class Vault:
         return PersonKey(self.open(wrapped, table="persons", column="wrapped_key", row=person))
 
     def seal(self, value: bytes, *, table: str, column: str, row: UUID | str) -> bytes:
-        """`value` sealed under the newest master key: its number, nonce, ciphertext, tag."""
+        """`value` sealed under the master key that seals: its number, nonce, ciphertext, tag."""
         nonce = os.urandom(NONCE_BYTES)
-        sealed = self._ciphers[self._newest].encrypt(nonce, value, _place(table, column, row))
-        return bytes([self._newest]) + nonce + sealed
+        sealed = self._ciphers[self._sealing].encrypt(nonce, value, _place(table, column, row))
+        return bytes([self._sealing]) + nonce + sealed
 
     def open(self, sealed: bytes, *, table: str, column: str, row: UUID | str) -> bytes:
         """What was sealed for this place by any master key still held; raises SealBroken."""

@@ -15,6 +15,8 @@ from app.database import Database
 from app.ids import new_id
 from app.models.scans import CodeUse, Direction, Scan, ScanKey, ScanOutcome
 from app.runtime import Runtime
+from app.services.codes.format import LATE, TTL_UNIT
+from app.services.codes.minting import LIFE_UNITS
 from app.services.scans.admission import admit
 from app.services.scans.answers import Answer
 from app.services.scans.gathering import LARGEST_LIST
@@ -27,6 +29,8 @@ from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mi
 from tests.processes import Process, start_processes
 
 CROWD = 100
+LAST_MOMENT = LIFE_UNITS * TTL_UNIT + LATE
+"""Seconds after a code was made."""
 
 
 @pytest.fixture
@@ -57,13 +61,17 @@ async def count(database: Database, table: type[Any]) -> int:
         return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
+@pytest.mark.parametrize("late", [0, LAST_MOMENT], ids=["at once", "at the last moment"])
 async def test_one_code_shown_a_hundred_times_at_once_admits_once(
     processes: tuple[Process, Process],
     gates: tuple[WorkingGate, WorkingGate],
     courier: WorkingCourier,
     own_database: Database,
+    late: int,
 ) -> None:
     (code,) = await mint(processes[0].client, courier)
+    for process in processes:
+        process.clock.advance(seconds=late)
     replies = await asyncio.gather(
         *(
             post(processes[number % 2], gates[number // 2 % 2], gates[number // 2 % 2].scan(code))
@@ -86,6 +94,13 @@ async def test_one_code_shown_a_hundred_times_at_once_admits_once(
     assert all(answer["first_use"] == first for answer in answers if answer["verdict"] == "check")
     assert await count(own_database, Scan) == CROWD
     assert await count(own_database, CodeUse) == 1
+    for process, gate in zip(processes, gates, strict=True):
+        process.clock.advance(seconds=LAST_MOMENT - late)
+        again = (await post(process, gate, gate.scan(code))).json()
+        assert (again["verdict"], again["reason"], again["first_use"]) == ("check", "code_used", first)
+        process.clock.advance(seconds=1)
+        after = (await post(process, gate, gate.scan(code))).json()
+        assert (after["verdict"], after["reason"]) == ("refuse", "expired")
 
 
 async def test_one_scan_sent_fifty_times_at_once_is_stored_once(

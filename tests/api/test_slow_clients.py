@@ -15,7 +15,7 @@ from app.api.problems import install_problem_handlers
 from app.api.schemas import base
 from app.api.walls import WallSettings, install_walls
 from app.metrics import Metrics
-from app.protocol import HEADER_BYTES, HEADER_SECONDS, server_config
+from app.protocol import HEADER_BYTES, HEADER_SECONDS, LINGER_SECONDS, server_config
 
 SOON = 0.4
 """Seconds that stand for the ten of the real server; the test of the figure itself takes the real ones."""
@@ -174,6 +174,44 @@ async def test_connections_over_the_cap_are_told_to_come_back() -> None:
             writer.close()
     assert answer.startswith(b"HTTP/1.1 503")
     assert b"retry-after: 1" in answer
+
+
+async def test_who_is_turned_away_may_ask_again_on_the_same_connection() -> None:
+    """Also where the body of what was refused comes after the refusal."""
+    body = b'{"weight": 7}'
+    post = POST + b"content-length: %d\r\n\r\n" % len(body)
+    async with _served() as port:
+        full = [asyncio.create_task(_say(port, GET.replace(b"quick", b"slow"))) for _ in range(8)]
+        await asyncio.sleep(SOON)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for pieces in ((GET,), (post + body,), (post, body)):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+            refused = await _read_until(reader, b"}")
+            assert refused.startswith(b"HTTP/1.1 503"), refused
+            assert b"retry-after: 1" in refused
+            assert refused.count(b"HTTP/1.1") == 1
+        async with asyncio.timeout(10):
+            while not refused.startswith(b"HTTP/1.1 200"):  # until the slow answers have been given
+                assert refused.startswith(b"HTTP/1.1 503")
+                writer.write(post + body)
+                refused = await reader.read(65536)
+                await asyncio.sleep(0.05)
+        writer.close()
+        await asyncio.gather(*full)
+
+
+async def test_the_body_of_what_was_turned_away_is_not_awaited_for_long() -> None:
+    async with _served() as port:
+        full = [asyncio.create_task(_say(port, GET.replace(b"quick", b"slow"))) for _ in range(8)]
+        await asyncio.sleep(SOON)
+        answer, seconds = await _say(port, POST + b"content-length: 20\r\n\r\n")
+        await asyncio.gather(*full)
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert seconds < LINGER_SECONDS + 8 * SOON
 
 
 async def test_five_hundred_half_open_requests_harm_nobody() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import uvicorn
@@ -13,6 +13,7 @@ from app.database import Database
 from app.main import create_app
 from app.protocol import server_config
 from app.runtime import Runtime
+from app.settings import Secrets
 from tests.faults.grounds import Ground
 
 
@@ -40,17 +41,20 @@ class Inside:
 
 
 @asynccontextmanager
-async def served_inside(ground: Ground, database_url: str, *, count: int) -> AsyncIterator[list[Inside]]:
-    """`count` applications on one database, each with connections of its own."""
+async def served_inside(
+    ground: Ground, database_url: str, *, count: int = 2, secrets: Sequence[Secrets] = ()
+) -> AsyncIterator[list[Inside]]:
+    """`count` applications on one database, or one for each of `secrets`; each has its own connections."""
+    each = secrets or [ground.deployment.secrets] * count
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(_served(ground, database_url)) for _ in range(count)]
+        yield [await stack.enter_async_context(_served(ground, database_url, its)) for its in each]
 
 
 @asynccontextmanager
-async def _served(ground: Ground, database_url: str) -> AsyncIterator[Inside]:
+async def _served(ground: Ground, database_url: str, secrets: Secrets) -> AsyncIterator[Inside]:
     settings = ground.deployment.settings
     database = Database(database_url, pool_size=settings.database_pool)
-    runtime = Runtime.of(settings, ground.deployment.secrets, database=database)
+    runtime = Runtime.of(settings, secrets, database=database)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = _Server(server_config(create_app(runtime), parting_seconds=5))

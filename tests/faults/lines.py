@@ -35,23 +35,27 @@ class Line:
         """One request and its reply. Raises OSError or EOFError where the connection broke before it."""
         try:
             async with asyncio.timeout(REPLY_SECONDS):
-                return await self._exchange(
-                    method, path, b"" if body is None else json.dumps(body).encode(), token
-                )
+                await self.send(method, path, body, token)
+                return await self._hear()
         except BaseException:
             await self.close()
             raise
 
-    async def _exchange(self, method: str, path: str, body: bytes, token: str) -> Reply:
-        if self._reader is None or self._writer is None:
+    async def send(self, method: str, path: str, body: Any = None, token: str = "") -> None:
+        """Sends a request and does not wait for its reply. Raises OSError."""
+        if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        sent = b"" if body is None else json.dumps(body).encode()
         lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1"]
         if token:
             lines.append(f"authorization: {token}")
-        if body:
-            lines += ["content-type: application/json", f"content-length: {len(body)}"]
-        self._writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        if sent:
+            lines += ["content-type: application/json", f"content-length: {len(sent)}"]
+        self._writer.write("\r\n".join([*lines, "", ""]).encode() + sent)
         await self._writer.drain()
+
+    async def _hear(self) -> Reply:
+        assert self._reader is not None
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         fields = (line.partition(": ") for line in head[1:] if line)
         headers = {name.lower(): value for name, _, value in fields}

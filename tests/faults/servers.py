@@ -56,11 +56,9 @@ class Server:
     def kill_worker(self, chance: random.Random) -> None:
         """SIGKILL to one of its workers, which the supervisor replaces."""
         assert self._process is not None
-        chance.choice(self._serving(self._process.pid)).kill()
-
-    def _serving(self, pid: int) -> list[psutil.Process]:
-        children = psutil.Process(pid).children()
-        return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+        children = psutil.Process(self._process.pid).children()
+        if workers := [child for child in children if _serves(child)]:
+            chance.choice(workers).kill()
 
     async def ready(self) -> float:
         """Waits until it can answer; after how many seconds."""
@@ -84,6 +82,14 @@ class Server:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
         self.kill()
+
+
+def _serves(child: psutil.Process) -> bool:
+    """Whether it is a worker that lives, and not what Python starts beside, nor one just killed."""
+    try:
+        return any("spawn_main" in word for word in child.cmdline())
+    except psutil.Error:
+        return False
 
 
 def free_port() -> int:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from app.database import STATEMENT_MILLISECONDS, Database
+from app.errors import Unavailable
 from app.settings import Secrets
 from tests.databases import migrated_database, postgres_server, restart_at_once
 from tests.faults.crowds import Crowd, assert_kept
@@ -128,6 +130,28 @@ async def take_away(away: Away, fault: Fault, seconds: float, *, healthy_within:
     assert [each.checked_out() for each in away.inside] == [0] * SERVERS
     assert await connections(away) <= SERVERS * away.ground.deployment.settings.database_pool
     assert healthy_after < healthy_within
+
+
+@pytest.mark.parametrize(
+    ("state", "away"),
+    [
+        ("57014", True),  # a statement cut off at its limit
+        ("57P01", True),  # shut down
+        ("57P03", True),  # still starting
+        ("53300", True),  # too many connections
+        ("53100", True),  # disk full
+        ("23505", False),  # unique constraint
+        ("22012", False),  # division by zero
+    ],
+)
+async def test_what_the_server_cannot_do_now_is_told_from_what_is_wrong(
+    own_postgres: str, state: str, *, away: bool
+) -> None:
+    database = Database(own_postgres)
+    with pytest.raises(Unavailable if away else DBAPIError):
+        async with database.session() as session:
+            await session.execute(text(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$"))
+    await database.close()
 
 
 async def healthy(port: int, begun: float) -> None:
