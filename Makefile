@@ -65,7 +65,7 @@ fix: $(READY) ## Mend what lint can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Measure: medians, with the commands that made them
+bench: $(READY) ## Measure all; the full form: ARGS="--rounds 5 --steady 30 --memory 600 --history 10000000"
 	$(BIN)/python -m bench $(ARGS)
 
 openapi: $(READY) ## Write openapi.yaml

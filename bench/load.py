@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Self, cast
 
 import uvloop
 from typing_extensions import override
 
 PATIENCE = 60
-"""Seconds that a run may take; one that takes longer has hung."""
+"""Seconds that a run may take beyond those that its rate asks for; one that takes longer has hung."""
+LEAD = 0.2
+"""Seconds from the first connection to the first request that is due: until all are connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,12 @@ class Load:
     """Seconds, in the order in which answers came."""
     statuses: dict[int, int]
     """Answers by status."""
+
+    def require(self, status: int = 200) -> Self:
+        """The same load; raises RuntimeError unless every answer had `status`."""
+        if set(self.statuses) != {status}:
+            raise RuntimeError(f"not all were answered {status}: {self.statuses}")
+        return self
 
     @property
     def per_second(self) -> float:
@@ -106,7 +114,7 @@ async def _run(port: int, requests: Sequence[Sequence[bytes]], rate: float | Non
     for number, mine in enumerate(requests):
         done: asyncio.Future[None] = loop.create_future()
         starts = (
-            [begun + 0.2 + (number + turn * len(requests)) / rate for turn in range(len(mine))]
+            [begun + LEAD + (number + turn * len(requests)) / rate for turn in range(len(mine))]
             if rate
             else []
         )
@@ -114,7 +122,8 @@ async def _run(port: int, requests: Sequence[Sequence[bytes]], rate: float | Non
         clients.append(client)
         waiting.append(done)
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
-    async with asyncio.timeout(PATIENCE):
+    due = sum(map(len, requests)) / rate if rate else 0
+    async with asyncio.timeout(PATIENCE + due):
         await asyncio.gather(*waiting)
     seconds = time.perf_counter() - begun
     statuses: dict[int, int] = {}
@@ -122,6 +131,11 @@ async def _run(port: int, requests: Sequence[Sequence[bytes]], rate: float | Non
         for status, count in client.statuses.items():
             statuses[status] = statuses.get(status, 0) + count
     return Load(seconds, [latency for client in clients for latency in client.latencies], statuses)
+
+
+def get(path: str, token: str) -> bytes:
+    """A GET request as it goes over the wire."""
+    return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\r\n".encode()
 
 
 def post(path: str, body: bytes, token: str) -> bytes:

@@ -6,14 +6,11 @@ the same cores as the server, so the ratio of the two routes is what binds.
 
 import json
 import sys
-import tempfile
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench import load
-from bench.deployments import Ground, Server, deployment, server
-from tests.databases import postgres_server
+from bench.deployments import Ground, Server, running
 
 WORKERS = {"sqlite": 1, "postgresql": 2}
 REQUESTS = 4000
@@ -22,37 +19,21 @@ REQUESTS = 4000
 
 def measure(kind: str, rounds: int) -> dict[str, Any]:
     """Medians over `rounds`, in each of which both routes are measured one after the other."""
-    with tempfile.TemporaryDirectory(prefix="hxbench") as name:
-        folder = Path(name)
-        if kind == "sqlite":
-            return _measure(folder, f"sqlite+aiosqlite:///{folder / 'bench.db'}", kind, rounds)
-        with postgres_server() as url:
-            return _measure(folder, url, kind, rounds)
-
-
-def _measure(folder: Path, url: str, kind: str, rounds: int) -> dict[str, Any]:
-    with (
-        deployment(folder, url) as (environment, ground),
-        server(environment, workers=WORKERS[kind]) as running,
-    ):
-        load.run(running.port, ground.scans(1000))
-        load.run(running.port, ground.examinations(1000))
-        results = [_round(running, ground) for _ in range(rounds)]
+    with running(kind, workers=WORKERS[kind]) as (served, ground):
+        results = [_round(served, ground) for _ in range(rounds)]
         return {
             "database": kind,
             "workers": WORKERS[kind],
             "connections": len(ground.gates),
             **{name: median(result[name] for result in results) for name in results[0]},
-            "started_within_seconds": round(running.started_within, 2),
-            "resident_megabytes_of_a_worker": round(running.memory() / 2**20),
+            "started_within_seconds": round(served.started_within, 2),
+            "resident_megabytes_of_a_worker": round(served.memory() / 2**20),
         }
 
 
-def _round(running: Server, ground: Ground) -> dict[str, float]:
-    bare = load.run(running.port, ground.examinations(REQUESTS))
-    scans = load.run(running.port, ground.scans(REQUESTS))
-    if set(bare.statuses) | set(scans.statuses) != {200}:
-        raise RuntimeError(f"not all were answered: {bare.statuses} {scans.statuses}")
+def _round(served: Server, ground: Ground) -> dict[str, float]:
+    bare = load.run(served.port, ground.examinations(REQUESTS)).require()
+    scans = load.run(served.port, ground.scans(REQUESTS)).require()
     return {
         "scans_per_second": round(scans.per_second),
         "without_database_per_second": round(bare.per_second),
