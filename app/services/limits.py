@@ -25,6 +25,8 @@ RECEIPTS = RateLimitItemPerMinute(30, namespace="receipts")
 """By account. Somebody who collects the receipts of a day's entries waits once or twice."""
 PIN_CHANGES = RateLimitItemPerHour(20, namespace="pin-changes")
 """By account. Each costs a password hash; whoever forgets the PIN needs one."""
+SPEAKING = RateLimitItemPerMinute(6, namespace="speaking")
+"""By account. A spoken code lasts a minute; whoever stands at the wrong gate needs one or two more."""
 STAFF_FAILURES = RateLimitItemPerMinute(30, multiples=15, namespace="staff-failures")
 """By address, over all logins: an office that forgets passwords stays below, a list of logins does not."""
 CLIENT_FAILURES = RateLimitItemPerMinute(300, multiples=15, namespace="client-failures")
