@@ -19,6 +19,8 @@ from app.services.sealing import keyed_digest
 
 REGISTRATION = RateLimitItemPerHour(20, namespace="registration")
 """By account. Whoever mistypes a document needs a handful; whoever tries out numbers needs many."""
+DESK = RateLimitItemPerHour(60, namespace="desk")
+"""By account, for registering others: one a minute is all that a desk manages with papers in hand."""
 MINTING = RateLimitItemPerMinute(30, namespace="minting")
 """By account. An open mini-program draws a code every half minute; a wallet is one call."""
 RECEIPTS = RateLimitItemPerMinute(30, namespace="receipts")
