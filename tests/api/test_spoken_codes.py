@@ -231,7 +231,25 @@ async def test_five_wrong_tries_close_the_gate_to_digits_for_a_minute_and_to_not
     assert (await scan(client, gate, fresh))["reason"] == "spoken_code"
 
 
-async def test_a_scan_sent_again_and_digits_that_were_right_once_are_no_wrong_tries(
+async def test_digits_that_ended_long_ago_are_a_guess_and_say_nothing_of_anybody(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+) -> None:
+    old = await digits_for(client, courier, gate)
+    clock.advance(minutes=11)
+    digits = await digits_for(client, courier, gate)
+    for _ in range(5):
+        assert (await scan(client, gate, old))["reason"] == "spoken_unknown"
+    assert (await scan(client, gate, digits))["reason"] == "spoken_locked"
+    async with runtime.database.session(write=False) as session:
+        guessed = await session.scalars(select(Scan.courier_id).where(Scan.reason == "spoken_unknown"))
+        assert set(guessed) == {None}
+
+
+async def test_a_scan_sent_again_and_digits_that_were_right_just_now_are_no_wrong_tries(
     client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
 ) -> None:
     late = await digits_for(client, courier, gate)

@@ -110,7 +110,11 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
     couriers = await load_couriers(work, (case.presentation for case in cases.values()))
     substitutes = await load_substitutes(
         work,
-        {name: (case.post.gate_id, case.happened_at, case.presentation.read) for name, case in cases.items()},
+        {
+            name: (case.post.gate_id, case.happened_at, case.presentation.read)
+            for name, case in cases.items()
+            if not isinstance(case.presentation.read, ReadCode)
+        },
     )
     tries = await hold_tries(work, (case.post.gate_id for case in cases.values() if case.is_try))
     known: dict[ScanName, KnownCourier | None] = {}
