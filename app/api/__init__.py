@@ -26,6 +26,7 @@ def routers() -> Iterator[APIRouter]:
         notices,
         offline,
         presence,
+        printed_cards,
         receipts,
         reviews,
         rosters,
@@ -57,6 +58,7 @@ def routers() -> Iterator[APIRouter]:
         receipts,
         statements,
         presence,
+        printed_cards,
         health,
     ):
         yield area.router

@@ -8,18 +8,29 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.responses import Response as PlainResponse
 
 from app.api.body import JsonRoute
-from app.api.dependencies import CurrentClaims, CurrentRuntime, OpenSignedWork, PublicReadWork
+from app.api.dependencies import CurrentClaims, CurrentRuntime, OpenSignedWork, PublicReadWork, WriteWork
 from app.api.landing import PAGE, PAGE_POLICY
 from app.api.limits import limited
 from app.api.problems import problem_responses
-from app.api.schemas.codes import CodeExamined, CodesAsked, Examination, KeySet, MintedCode, Wallet
+from app.api.schemas.codes import (
+    CodeExamined,
+    CodesAsked,
+    Examination,
+    KeySet,
+    MintedCode,
+    SpokenCode,
+    SpokenCodeAsked,
+    Wallet,
+)
 from app.errors import NotFound, TooManyRequests, Unauthenticated
 from app.services.codes.drawing import Picture, draw
 from app.services.codes.examination import examine
 from app.services.codes.minting import NotACourier, NotVerified, mint_codes
+from app.services.codes.spoken import NoDigitsFree, issue_spoken_code
+from app.services.compounds.errors import GateClosed
 from app.services.keys.errors import NoSigningKey
 from app.services.keys.ring import load_key_states
-from app.services.limits import MINTING
+from app.services.limits import MINTING, SPEAKING
 from app.services.wechat.domain_check import load_check_file
 
 router = APIRouter(prefix="/v1/codes", tags=["codes"], route_class=JsonRoute)
@@ -66,6 +77,37 @@ async def draw_current(
         draw, minted.text, runtime.settings.link_prefix, Picture(form), scale=scale
     )
     return PlainResponse(drawn, media_type="image/svg+xml" if form == "svg" else "image/png")
+
+
+@router.post(
+    "/spoken",
+    operation_id="codes_speak",
+    summary="Six digits to read out at a gate · 生成口述码",
+    status_code=201,
+    dependencies=[Depends(limited(SPEAKING))],
+    responses=problem_responses(
+        Unauthenticated,
+        NotACourier,
+        NotVerified,
+        NotFound,
+        GateClosed,
+        NoDigitsFree,
+        TooManyRequests,
+        body=True,
+    ),
+)
+async def speak(body: SpokenCodeAsked, work: WriteWork) -> SpokenCode:
+    """For where no symbol can be scanned. Good for one scan at one gate within 60 s, and for a check only.
+
+    Asking again ends the digits of before. For verified couriers.
+    """
+    spoken = await issue_spoken_code(work, gate_id=body.gate_id)
+    return SpokenCode(
+        digits=spoken.digits,
+        gate_id=spoken.gate_id,
+        valid_from=spoken.issued_at,
+        valid_until=spoken.expires_at,
+    )
 
 
 @router.post(

@@ -13,6 +13,7 @@ from app.api.problems import problem_responses
 from app.api.refusals import ContentTooLarge, RequestTimeout
 from app.api.schemas.base import Id
 from app.api.schemas.couriers import (
+    AssistedRegistration,
     ConsentList,
     ConsentsGiven,
     Courier,
@@ -41,13 +42,14 @@ from app.services.couriers.errors import (
 )
 from app.services.couriers.photos import InvalidPhoto, UnsupportedPhoto, reencode_photo
 from app.services.employers.errors import EmployerEnded, UnknownEmployer
-from app.services.limits import REGISTRATION
+from app.services.limits import DESK, REGISTRATION
 from app.services.masking import InvalidPhone
 from app.services.wechat.errors import WeChatFailed, WeChatPhoneCodeRejected, WeChatUnavailable
 from app.work import Work
 
 router = APIRouter(prefix="/v1/couriers", tags=["couriers"], route_class=JsonRoute)
 
+ReviewerWriting = Annotated[Work, writing(Role.reviewer)]
 StaffReading = Annotated[Work, reading(Role.reviewer, Role.registrar)]
 StaffWriting = Annotated[Work, writing(Role.reviewer, Role.registrar)]
 EmployerReading = Annotated[Work, reading(Role.employer_user, Role.registrar)]
@@ -113,6 +115,40 @@ async def register_courier(
     async with open_work(write=True) as work:
         profile = await register.register_courier(work, application=application, phone=phone)
     return CourierProfile.of(profile)
+
+
+@router.post(
+    "/assisted",
+    operation_id="couriers_register_assisted",
+    summary="Register somebody without a smartphone · 代办登记",
+    status_code=status.HTTP_202_ACCEPTED,
+    dependencies=[Depends(limited(DESK))],
+    responses=problem_responses(
+        Unauthenticated,
+        Forbidden,
+        TooManyRequests,
+        GateConsentRequired,
+        InvalidName,
+        InvalidDocument,
+        BirthDateRequired,
+        UnderAge,
+        AffiliationExists,
+        UnknownEmployer,
+        EmployerEnded,
+        InvalidPhone,
+        body=True,
+    ),
+)
+async def register_assisted(body: AssistedRegistration, work: ReviewerWriting) -> Courier:
+    """Registers somebody at a desk; another reviewer decides, whatever the rosters say.
+
+    A document that has a profile already is answered with that profile, and the look-up is recorded for
+    its person to see. For reviewers.
+    """
+    courier_id = await register.register_assisted(
+        work, application=body.application(), phone=body.phone, reason=body.reason
+    )
+    return Courier.of(await queries.read_courier(work, courier_id=courier_id))
 
 
 @router.get(

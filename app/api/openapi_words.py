@@ -61,6 +61,7 @@ EMPTY = frozenset(
         "decided_at",
         "decision_reason",
         "declined_because",
+        "end_reason",
         "ended_at",
         "first_use",
         "lifted_at",

@@ -19,6 +19,7 @@ from app.models import (
     reviews,
     rosters,
     scans,
+    substitutes,
     wechat,
 )
 from app.models.base import Base
@@ -43,5 +44,6 @@ __all__ = [
     "reviews",
     "rosters",
     "scans",
+    "substitutes",
     "wechat",
 ]

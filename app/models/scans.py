@@ -53,8 +53,9 @@ class Scan(Base):
     stood at the gate: the same online, the device's time for a scan made offline. An offline scan has a
     `sequence`; `verdict` and `reason` are then what the device decided, and `server_verdict` and
     `server_reason` what the server would have. The columns of the code are None where the text could not
-    be read; then `code_digest`, `code_length` and `unreadable_cause` say what is known. The identity that
-    was shown is named by `card_id`, never copied here.
+    be read; then `code_digest`, `code_length` and `unreadable_cause` say what is known. Of a spoken code or
+    a printed card only `code_digest` is kept. The identity that was shown is named by `card_id`, never
+    copied here.
     """
 
     __tablename__ = "scans"
@@ -128,7 +129,10 @@ class ScanKey(Base):
 
 
 class CodeUse(Base):
-    """The first use of a code, by its replay key. Not partitioned: a code opens one gate once, ever."""
+    """The first use of a code, by its replay key. Not partitioned: a code opens one gate once, ever.
+
+    A spoken code stands here too, under `kid` `sp`, which is no key's, and a digest of its row's id.
+    """
 
     __tablename__ = "code_uses"
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -13,6 +13,7 @@ from app.models.accounts import RefreshToken, SignIn
 from app.models.jobs import Job
 from app.models.limits import RateCounter
 from app.services.accounts.attempts import purge_attempts
+from app.services.codes.spoken import purge_spoken_codes
 from app.services.keys.lifecycle import retire_keys
 from app.services.scans.partitions import ensure_partitions
 from app.work import Work
@@ -149,5 +150,6 @@ SCHEDULES = (
     Schedule("limits.purge", timedelta(minutes=5), purge_rate_counters),
     Schedule("accounts.purge_attempts", timedelta(hours=1), purge_attempts),
     Schedule("accounts.purge_refresh_tokens", timedelta(hours=1), purge_refresh_tokens),
+    Schedule("codes.purge_spoken", timedelta(hours=1), purge_spoken_codes),
 )
 """All jobs. The names are kept in the database: rename one and it starts anew."""

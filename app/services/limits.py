@@ -19,12 +19,16 @@ from app.services.sealing import keyed_digest
 
 REGISTRATION = RateLimitItemPerHour(20, namespace="registration")
 """By account. Whoever mistypes a document needs a handful; whoever tries out numbers needs many."""
+DESK = RateLimitItemPerHour(60, namespace="desk")
+"""By account, for registering others: one a minute is all that a desk manages with papers in hand."""
 MINTING = RateLimitItemPerMinute(30, namespace="minting")
 """By account. An open mini-program draws a code every half minute; a wallet is one call."""
 RECEIPTS = RateLimitItemPerMinute(30, namespace="receipts")
 """By account. Somebody who collects the receipts of a day's entries waits once or twice."""
 PIN_CHANGES = RateLimitItemPerHour(20, namespace="pin-changes")
 """By account. Each costs a password hash; whoever forgets the PIN needs one."""
+SPEAKING = RateLimitItemPerMinute(6, namespace="speaking")
+"""By account. A spoken code lasts a minute; whoever stands at the wrong gate needs one or two more."""
 STAFF_FAILURES = RateLimitItemPerMinute(30, multiples=15, namespace="staff-failures")
 """By address, over all logins: an office that forgets passwords stays below, a list of logins does not."""
 CLIENT_FAILURES = RateLimitItemPerMinute(300, multiples=15, namespace="client-failures")

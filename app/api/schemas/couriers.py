@@ -80,7 +80,7 @@ class ConsentsGiven(Request):
         ]
 
 
-class Registration(Request):
+class Particulars(Request):
     """Who somebody is and what they do."""
 
     name: Name
@@ -89,15 +89,13 @@ class Registration(Request):
     """What proves it."""
     birth_date: Day | None = None
     """Needed for the permits of Hong Kong, Macao and Taiwan, whose numbers do not tell it."""
-    phone_code: Annotated[str, Opaque(1, 512), Field(examples=["e31968a7f94cc5ee25fafc2aef2773f0bb8c3937"])]
-    """The fresh code of WeChat's phone number button; spent by this call."""
     affiliations: Annotated[list[NewAffiliation], Field(min_length=1, max_length=MOST_AFFILIATIONS)]
     """For whom the courier works."""
     consents: ConsentsGiven
     """What the person consents to."""
 
     def application(self) -> Application:
-        """This registration as the services take it, without the phone code."""
+        """This registration as the services take it, without the phone."""
         return Application(
             name=self.name,
             document_type=self.document.type,
@@ -106,6 +104,22 @@ class Registration(Request):
             affiliations=[tie.claim() for tie in self.affiliations],
             consents=self.consents.answers(),
         )
+
+
+class Registration(Particulars):
+    """Who somebody is and what they do, said by themselves."""
+
+    phone_code: Annotated[str, Opaque(1, 512), Field(examples=["e31968a7f94cc5ee25fafc2aef2773f0bb8c3937"])]
+    """The fresh code of WeChat's phone number button; spent by this call."""
+
+
+class AssistedRegistration(Particulars):
+    """Who somebody is and what they do, taken down at a desk; the consents are signed on paper."""
+
+    phone: Annotated[str, Line(1, 32), Field(examples=["13800138000"])]
+    """As it was told; nobody confirms it."""
+    reason: Annotated[str, Line(1, 200), Field(examples=["无智能手机，持证件到站登记"])]
+    """Why at a desk; kept with the record, without naming anybody."""
 
 
 class Explanation(Request):

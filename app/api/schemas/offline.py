@@ -11,7 +11,7 @@ from app.api.schemas.codes import CodeText
 from app.api.schemas.scans import Identity
 from app.errors import Text
 from app.models.scans import Direction, Outcome, Verdict
-from app.services.codes.reading import ReadCode, Unreadable
+from app.services.codes.reading import Read
 from app.services.scans.inbox import NotedDifference
 from app.services.scans.offline import LARGEST_UPLOAD, Result, Uploaded
 from app.services.scans.presentation import OfflineAnswer, Presentation
@@ -46,9 +46,7 @@ class OfflineScan(Request):
             raise Unfit("outcome", Text("只有“需核对”才有处置结果。", "Only a check has an outcome."))
         return self
 
-    def presented(
-        self, enrolment_id: UUID, claims: AccessClaims, language: str, read: ReadCode | Unreadable
-    ) -> Presentation:
+    def presented(self, enrolment_id: UUID, claims: AccessClaims, language: str, read: Read) -> Presentation:
         """The scan for the admission, uploaded by the device that `claims` name."""
         return Presentation(
             enrolment_id=enrolment_id,

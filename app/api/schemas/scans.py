@@ -23,7 +23,7 @@ class ScanMade(Request):
     enrolment_id: Id
     """The device's place at its gate."""
     code: CodeText
-    """What the scanner read."""
+    """What the scanner read, or the digits that the guard typed."""
     direction: Choice[Direction]
     """Which way the courier goes: `in` or `out`."""
     device_time: Instant
@@ -97,7 +97,7 @@ class ScanAnswered(Response):
     identity: Identity | None
     """Whom the code belongs to; null where the scan was refused."""
     code_age_seconds: int | None
-    """How long ago the code was made; null where it was unreadable."""
+    """How long ago the code was made; null where none was read: digits and printed cards have no age."""
     first_use: FirstUse | None
     """For `code_used`: where it was used first."""
     clause: int | None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.services.codes.format import Timing, check_times
-from app.services.codes.reading import CodeReader, Proof, Unreadable
+from app.services.codes.reading import CodeReader, Proof, ReadCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,12 @@ class Examination:
 
 
 async def examine(reader: CodeReader, text: str, *, now: datetime) -> Examination:
-    """Whether `text` is a code, whose signature it bears, and where `now` lies in its window."""
+    """Whether `text` is a code, whose signature it bears, and where `now` lies in its window.
+
+    What substitutes for a code is none: to say more of it would let whoever asks try digits out.
+    """
     read = await reader.read(text)
-    if isinstance(read, Unreadable):
+    if not isinstance(read, ReadCode):
         return Examination(readable=False, proof=None, timing=None, age_seconds=None)
     return Examination(
         readable=True,

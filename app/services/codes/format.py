@@ -87,6 +87,8 @@ class Cause(StrEnum):
     """A nibble of the issuer is no decimal digit."""
     NOT_CANONICAL = "not_canonical"
     """A JWS that is not letter for letter the expansion of a code; sign-in tokens end here."""
+    CHECKSUM = "checksum"
+    """A printed card of which a character was misread or mistyped."""
 
 
 class UnreadableCode(Exception):
@@ -228,9 +230,23 @@ def parse_code_text(text: str, prefixes: Iterable[str]) -> Code:
     Raises:
         UnreadableCode: with its cause; nothing else is raised, whatever the text.
     """
+    return parse_body(body_of(text, prefixes))
+
+
+def parse_body(body: str) -> Code:
+    """The code in what is left of a text by `body_of`; raises UnreadableCode."""
+    return _parse_jws(body) if "." in body else _parse_base32(body.upper())
+
+
+def body_of(text: str, prefixes: Iterable[str]) -> str:
+    """What a scanner sent without its artefacts and without any of our `prefixes`: visible ASCII.
+
+    Raises:
+        UnreadableCode: too long, empty, not ASCII, or a link of others.
+    """
     if len(text) > LONGEST_TEXT or len(text.encode("utf-8", "surrogatepass")) > LONGEST_TEXT:
         raise UnreadableCode(Cause.TOO_LONG)
-    bare = _strip_artefacts(text)
+    bare = strip_artefacts(text)
     if not bare:
         raise UnreadableCode(Cause.EMPTY)
     # Before any change of case: the upper case of some foreign letters is an ASCII one.
@@ -243,10 +259,11 @@ def parse_code_text(text: str, prefixes: Iterable[str]) -> Code:
     body = bare[len(prefix) :]
     if not body:
         raise UnreadableCode(Cause.EMPTY)
-    return _parse_jws(body) if "." in body else _parse_base32(body.upper())
+    return body
 
 
-def _strip_artefacts(text: str) -> str:
+def strip_artefacts(text: str) -> str:
+    """`text` without what scanners, keyboards and clipboards leave around it."""
     bare = text.strip(AROUND)
     identifier = SYMBOLOGY.match(bare)
     return bare[identifier.end() :].strip(AROUND) if identifier else bare

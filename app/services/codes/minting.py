@@ -80,7 +80,7 @@ async def mint_codes(
     """
     async with open_work(write=False) as work:
         settings = work.settings
-        courier = await _own_courier(work)
+        courier = await require_own_courier(work)
         starts = [int(work.now.timestamp()) + SLOT_SECONDS * slot for slot in range(count)]
         days = {service_day(from_epoch(start), settings.zone) for start in starts}
         handles = {day: day_handle(work, day, courier.id, courier.codes_from) for day in days}
@@ -129,11 +129,11 @@ def day_handle(work: Work, day: date, courier_id: UUID, codes_from: datetime | N
     return code_format.handle(hmac.digest(root, f"{day.isoformat()}{since}".encode(), "sha256"), courier_id)
 
 
-async def _own_courier(work: Work) -> Courier:
+async def require_own_courier(work: Work) -> Courier:
     """The caller's profile, if it is verified.
 
     Who has only laid claim to a profile is answered as for a registration of their own in that state:
-    any other answer would tell whether the document is known.
+    any other answer would tell whether the document is known. Raises NotACourier and NotVerified.
     """
     courier = await work.session.scalar(select(Courier).where(Courier.account_id == work.actor.account_id))
     if courier is not None and courier.state == CourierState.verified:

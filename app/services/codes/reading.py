@@ -1,4 +1,4 @@
-"""Reads what a scanner sent: is it a code, and did the key that it names sign it?"""
+"""Reads what a scanner sent: is it a code, did the key that it names sign it, or what substitutes for one?"""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from app.clock import Clock
 from app.database import Database
 from app.services.codes import format as code_format
 from app.services.codes.format import Cause, Code, UnreadableCode
+from app.services.codes.substitutes import printed_secret, spoken_digits
 from app.services.keys.ring import KeyRing, KeyStates, load_key_states
 from app.services.sealing import keyed_digest
 from app.work import Deployment
@@ -47,6 +48,36 @@ class ReadCode:
     proof: Proof
 
 
+@dataclass(frozen=True, slots=True)
+class ReadSpokenCode:
+    """Six digits that a guard typed. Whose they are depends on the gate and the moment."""
+
+    digits: str
+    digest: bytes
+    """Keyed, and the same however the digits were typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPrintedCard:
+    """A printed card, known by the keyed digest that it is stored under."""
+
+    digest: bytes
+
+
+Read = ReadCode | ReadSpokenCode | ReadPrintedCard | Unreadable
+"""What a text can be."""
+
+
+def spoken_digest(digest_key: bytes, digits: str) -> bytes:
+    """What a scan keeps of a spoken code."""
+    return keyed_digest(digest_key, "spoken code", digits.encode("ascii"))
+
+
+def printed_digest(digest_key: bytes, secret: bytes) -> bytes:
+    """What the database knows a printed card by, and a scan keeps of it."""
+    return keyed_digest(digest_key, "printed card", secret)
+
+
 class CodeReader:
     """Reads codes with the keys of one process. It decides nothing: a withdrawn key still proves."""
 
@@ -62,10 +93,18 @@ class CodeReader:
         self._looked_at: datetime | None = None
         self._looking = asyncio.Lock()
 
-    async def read(self, text: str) -> ReadCode | Unreadable:
-        """The code in `text` with its proof, or why there is none. Raises Unavailable only."""
+    async def read(self, text: str) -> Read:
+        """The code in `text` with its proof, what substitutes for one, or why there is none.
+
+        Raises Unavailable only.
+        """
+        if (digits := spoken_digits(text)) is not None:
+            return ReadSpokenCode(digits, spoken_digest(self._digest_key, digits))
         try:
-            code = code_format.parse_code_text(text, self._prefixes)
+            body = code_format.body_of(text, self._prefixes)
+            if (secret := printed_secret(body)) is not None:
+                return ReadPrintedCard(printed_digest(self._digest_key, secret))
+            code = code_format.parse_body(body)
         except UnreadableCode as refusal:
             data = text.encode("utf-8", "surrogatepass")
             return Unreadable(keyed_digest(self._digest_key, "unreadable", data), len(text), refusal.cause)

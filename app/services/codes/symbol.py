@@ -7,6 +7,8 @@ from typing import Final
 import segno
 from segno import consts
 
+from app.services.codes.substitutes import PRINTED_LENGTH
+
 CODE_CHARACTERS: Final = 140
 """Length of the base32 text of a code: 87 bytes at 5 bits a character."""
 
@@ -21,7 +23,9 @@ class SymbolForm:
     version: int
     error: str
     longest_prefix: int
-    """Bytes of prefix that fit before the 140 characters of a code."""
+    """Bytes of prefix that fit before the characters."""
+    characters: int = CODE_CHARACTERS
+    """What follows the prefix: the 140 characters of a code, unless it is another thing."""
 
     @property
     def modules(self) -> int:
@@ -31,6 +35,11 @@ class SymbolForm:
 
 FORM_6_L: Final = SymbolForm(version=6, error="L", longest_prefix=36)
 FORM_7_M: Final = SymbolForm(version=7, error="M", longest_prefix=24)
+
+FORM_5_Q: Final = SymbolForm(version=5, error="Q", longest_prefix=36, characters=PRINTED_LENGTH)
+"""For printed cards. Paper is folded, wet and scratched, so correction counts: Q repairs a quarter of
+the codewords. H would repair 5 in a hundred more and need version 7, whose modules are 15 % smaller on
+the same card. The longest prefix is that of a code, so that one check at the start serves both."""
 
 CHOSEN_FORM: Final = FORM_6_L
 """Larger modules rather than more correction; docs/adr/0003 has the decode test that decided it."""
@@ -62,7 +71,7 @@ def draw_svg(text: str, prefix: str, form: SymbolForm = CHOSEN_FORM) -> bytes:
     `text` is the symbol text, `prefix` and base32 together.
 
     Raises:
-        ValueError: `text` is not `prefix` followed by the 140 characters of a code, or does not fit `form`.
+        ValueError: `text` is not `prefix` followed by the characters that `form` is for, or does not fit it.
     """
     out = io.BytesIO()
     drawing = {"light": "#fff", "omitsize": True, "nl": False, "svgclass": None, "lineclass": None}
@@ -99,14 +108,14 @@ def draw_terminal(text: str, prefix: str, form: SymbolForm = CHOSEN_FORM) -> str
 
 
 def symbol(text: str, prefix: str, form: SymbolForm = CHOSEN_FORM) -> segno.QRCode:
-    """The QR symbol of `text` in two segments: the prefix in byte mode, the code in alphanumeric mode.
+    """The QR symbol of `text` in two segments: the prefix in byte mode, the rest in alphanumeric mode.
 
     Raises:
-        ValueError: `text` is not `prefix` followed by the 140 characters of a code, or does not fit `form`.
+        ValueError: `text` is not `prefix` followed by the characters that `form` is for, or does not fit it.
     """
     code = text.removeprefix(prefix)
-    if len(text) != len(prefix) + CODE_CHARACTERS or len(code) != CODE_CHARACTERS:
-        message = "A symbol text is the prefix followed by the 140 characters of a code."
+    if len(text) != len(prefix) + form.characters or len(code) != form.characters:
+        message = f"A symbol text is the prefix followed by {form.characters} characters."
         raise ValueError(message)
     segments = [(code, consts.MODE_ALPHANUMERIC)]
     if prefix:

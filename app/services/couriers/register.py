@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.clock import civil_day
 from app.errors import NotFound
 from app.ids import new_id
-from app.models.accounts import Account, AccountKind
+from app.models.accounts import Account, AccountKind, Role
 from app.models.couriers import Courier, CourierState, Person
 from app.models.reviews import Review, ReviewKind, ReviewState
 from app.services import audit
@@ -34,6 +34,7 @@ from app.services.couriers.identity import (
     seal_person,
 )
 from app.services.couriers.own import OwnProfile, own_claim, own_profile, state_of_claim
+from app.services.couriers.queries import LOOKED_UP
 from app.services.couriers.recovery import RETURNED, add_missing, claim_profile
 from app.services.couriers.states import change_state, find_own_courier, note_change
 from app.services.couriers.verification import close_reviews, live_affiliations, verify_or_queue
@@ -89,6 +90,40 @@ async def register_courier(work: Work, *, application: Application, phone: WeCha
             await _begin(work, application, identity)
     await work.session.flush()
     return await own_profile(work)
+
+
+async def register_assisted(work: Work, *, application: Application, phone: str, reason: str) -> UUID:
+    """Registers somebody at a desk who has no account; a reviewer other than the actor decides.
+
+    `phone` is as it was told, and nobody confirms it; the consents were signed on paper. A document that
+    has a profile already gives that profile: nothing of it is changed, unless it has neither account nor
+    open question and may begin again, and the look-up is recorded with `reason`, which must not name
+    anybody. Returns the courier's id.
+
+    Raises Forbidden, InvalidPhone, and what `check_application` raises about what is said.
+    """
+    work.actor.must(Role.reviewer)
+    document = await _check(work, application, hold=True)
+    identity = identify(document, application.name, normalise_phone("", phone))
+    person, _ = seal_person(work.vault, identity, now=work.now)
+    try:
+        async with work.session.begin_nested():
+            work.session.add(person)
+    except IntegrityError:
+        return await _known_at_desk(work, application, identity, reason)
+    courier = Courier(
+        id=new_id(),
+        person_id=person.id,
+        account_id=None,
+        state=CourierState.pending,
+        registered_at=work.now,
+    )
+    work.session.add(courier)
+    await work.session.flush()
+    note_change(work, courier=courier, before=None, reason=reason)
+    await _complete(work, courier, person, application)
+    await work.session.flush()
+    return courier.id
 
 
 async def leave(work: Work) -> None:
@@ -221,6 +256,40 @@ async def _begin_again(
     if courier.state == CourierState.left:
         await change_state(work, courier=courier, to=CourierState.pending, reason=RETURNED)
     await _complete(work, courier, person, application)
+
+
+async def _known_at_desk(work: Work, application: Application, identity: Identity, reason: str) -> UUID:
+    document = index_identity(work.vault, identity).document
+    courier, person = (
+        await work.session.execute(
+            select(Courier, Person)
+            .join(Person, Person.id == Courier.person_id)
+            .where(or_(Person.document_index == document, Person.next_document_index == document))
+            .with_for_update(of=Courier)
+        )
+    ).one()
+    audit.record(work, LOOKED_UP, subject_kind="courier", subject_id=courier.id, reason=reason)
+    if await _may_begin_at_desk(work, courier, person, identity):
+        await _begin_again(work, courier, person, application, identity)
+    await work.session.flush()
+    found: UUID = courier.id
+    return found
+
+
+async def _may_begin_at_desk(work: Work, courier: Courier, person: Person, identity: Identity) -> bool:
+    """Whether a profile may begin again without an account, as after a no or after its account let it go.
+
+    One that was confirmed keeps its name and phone: by them it can be recovered, with all its entries.
+    """
+    if courier.account_id is not None or person.wrapped_key is None:
+        return False
+    if courier.state not in {CourierState.pending, CourierState.left}:
+        return False
+    if await _is_under_review(work, courier.id):
+        return False
+    indexes = index_identity(work.vault, identity)
+    same = (person.name_index, person.phone_index) == (indexes.name, indexes.phone)
+    return same or courier.card_id is None
 
 
 async def _complete(work: Work, courier: Courier, person: Person, application: Application) -> None:

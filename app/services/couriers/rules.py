@@ -37,6 +37,7 @@ class ReviewReason(StrEnum):
 
     name_differs = "name_differs"
     phone_differs = "phone_differs"
+    phone_unconfirmed = "phone_unconfirmed"
     document_known = "document_known"
     employer_differs = "employer_differs"
     no_roster = "no_roster"
@@ -50,6 +51,9 @@ REASON_TEXTS: Mapping[ReviewReason, Text] = MappingProxyType(
     {
         ReviewReason.name_differs: Text("姓名不一致", "The name differs."),
         ReviewReason.phone_differs: Text("手机号不一致", "The phone number differs."),
+        ReviewReason.phone_unconfirmed: Text(
+            "代办登记，手机号未经确认", "Registered at a desk; the phone number is not confirmed."
+        ),
         ReviewReason.document_known: Text("该证件已有档案", "There is a profile with this document already."),
         ReviewReason.employer_differs: Text(
             "名单属于其他用工单位", "The roster is that of another employer than was named."
@@ -107,6 +111,19 @@ def doubts(
     if not named:
         reasons.append(ReviewReason.employer_differs)
     return reasons or [ReviewReason.name_differs, ReviewReason.phone_differs]
+
+
+def doubts_at_desk(
+    indexes: Indexes, rows: Sequence[RosterRow], employers: Collection[UUID]
+) -> Sequence[ReviewReason]:
+    """What a reviewer must weigh about somebody registered at a desk, worst first.
+
+    Whatever the rosters say, it takes a person: they vouch for a phone that nobody has confirmed.
+    """
+    agrees = bool(vouching_rows(indexes, rows))
+    found = [ReviewReason.roster_agrees] if agrees else doubts(indexes, rows, employers)
+    worst_first = list(ReviewReason)
+    return sorted([ReviewReason.phone_unconfirmed, *found], key=worst_first.index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from app.services import audit, notices
 from app.services.couriers.cards import issue_card
 from app.services.couriers.errors import TransitionRefused
 from app.services.couriers.identity import key_of
+from app.services.couriers.printed_cards import end_printed_cards
 from app.services.couriers.rules import may_become, state_restored
 from app.work import Work
 
@@ -45,6 +46,8 @@ async def change_state(work: Work, *, courier: Courier, to: CourierState, reason
         notices.tell(work, courier.account_id, told)
     if to is CourierState.verified:
         await renew_card(work, courier=courier)
+    if to is CourierState.left:
+        await end_printed_cards(work, courier_id=courier.id, reason=reason)
     await work.session.flush()
 
 

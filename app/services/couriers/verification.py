@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.ids import new_id
@@ -14,7 +14,7 @@ from app.models.employers import Employer
 from app.models.reviews import Review, ReviewKind, ReviewState
 from app.models.rosters import RosterEntry
 from app.services.couriers.identity import Indexes
-from app.services.couriers.rules import ReviewReason, doubts, vouching_rows
+from app.services.couriers.rules import ReviewReason, doubts, doubts_at_desk, vouching_rows
 from app.services.couriers.states import change_state, renew_card
 from app.work import Work
 
@@ -44,11 +44,16 @@ async def verify_or_queue(work: Work, *, courier: Courier, person: Person) -> No
     """Lets the rosters vouch for a courier who is pending or has a new affiliation; else asks a reviewer.
 
     Of who is not pending, a roster confirms what was named and adds nothing: a tie that its courier
-    ended does not come back while its employer still lists them. The caller holds `courier` locked.
+    ended does not come back while its employer still lists them. For who was registered at a desk and has
+    no account, a reviewer is asked in any case. The caller holds `courier` locked.
     """
     indexes = _indexes(person)
     rows = await live_rows(work, document_index=indexes.document)
     ties = await live_affiliations(work, courier_id=courier.id)
+    if courier.state == CourierState.pending and courier.account_id is None:
+        employers = {tie.employer_id for tie in ties}
+        await ask_reviewer(work, courier=courier, reasons=doubts_at_desk(indexes, rows, employers))
+        return
     matching = vouching_rows(indexes, rows)
     has = {tie.employer_id for tie in ties}
     pending = courier.state == CourierState.pending
@@ -81,7 +86,11 @@ async def verify_by_roster(work: Work, *, entries: Sequence[RosterEntry]) -> int
                 .join(Person, Person.id == Courier.person_id)
                 .where(
                     Person.document_index.in_(rows),
-                    Courier.state.in_([CourierState.pending.value, CourierState.verified.value]),
+                    or_(
+                        Courier.state == CourierState.verified.value,
+                        # Who was registered at a desk has no account, and nobody confirmed the phone.
+                        and_(Courier.state == CourierState.pending.value, Courier.account_id.is_not(None)),
+                    ),
                 )
                 .order_by(Person.document_index)
                 .with_for_update(of=Courier)
@@ -101,13 +110,16 @@ async def verify_by_roster(work: Work, *, entries: Sequence[RosterEntry]) -> int
 
 
 async def ask_reviewer(work: Work, *, courier: Courier, reasons: Sequence[ReviewReason]) -> None:
-    """Opens a review of who the courier is; one that is open already takes the reasons over."""
+    """Opens a review of who the courier is; one that is open already takes the reasons over.
+
+    For a courier without an account whoever works at the desk asks, and so is not the one who decides.
+    """
     review = Review(
         id=new_id(),
         kind=ReviewKind.verification,
         state=ReviewState.open,
         courier_id=courier.id,
-        account_id=courier.account_id,
+        account_id=courier.account_id or work.actor.account_id,
         reasons=list(reasons),
         opened_at=work.now,
     )

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, update
 
 from app.models.scans import CodeUse
 from app.services.lists import insert_fresh, table_of
-from app.services.scans.facts import CodeName, code_name, load_first_uses
+from app.services.scans.facts import CodeName, load_first_uses
 from app.services.scans.judging import Case, Judgement
 from app.services.scans.presentation import ScanName
 from app.services.scans.rules import FirstUse
@@ -27,9 +27,8 @@ async def use_codes(
     """
     wanted: dict[CodeName, list[ScanName]] = {}
     for name, each in judged.items():
-        code = each.case.presentation.code
-        if each.decision.uses_code and code is not None:
-            wanted.setdefault(code_name(code), []).append(name)
+        if (code := each.use_name) is not None:
+            wanted.setdefault(code, []).append(name)
     if not wanted:
         return {}, {}
     for scans in wanted.values():

@@ -35,8 +35,6 @@ class KnownCourier:
     """The courier behind a handle, the card that a guard is shown, and where the courier passed last."""
 
     facts: CourierFacts
-    handle: bytes
-    day: date
     codes_from: datetime | None
     last: Passage | None
     person_id: UUID
@@ -113,12 +111,11 @@ def handle_of(work: Work, code: Code) -> tuple[date, bytes]:
     return service_day(from_epoch(code.iat), work.settings.zone), code.sub
 
 
-@cache
-def _couriers(dialect: str) -> Select[*tuple[Any, ...]]:
+def with_courier(table: type[Any], *names: Any) -> Select[*tuple[Any, ...]]:
+    """Columns `names` of a table that names a courier, and what `known_courier` is made from."""
     return (
         select(
-            DayHandle.day,
-            DayHandle.handle,
+            *names,
             Courier.id,
             Courier.state,
             Courier.codes_from,
@@ -135,13 +132,32 @@ def _couriers(dialect: str) -> Select[*tuple[Any, ...]]:
             func.coalesce(Gate.latitude, Compound.latitude).label("latitude"),
             func.coalesce(Gate.longitude, Compound.longitude).label("longitude"),
         )
-        .join(Courier, Courier.id == DayHandle.courier_id)
+        .select_from(table)
+        .join(Courier, Courier.id == table.courier_id)
         .join(Person, Person.id == Courier.person_id)
         .outerjoin(Card, Card.id == Courier.card_id)
         .outerjoin(Whereabouts, Whereabouts.courier_id == Courier.id)
         .outerjoin(Gate, Gate.id == Whereabouts.gate_id)
         .outerjoin(Compound, Compound.id == Whereabouts.compound_id)
-        .where(is_listed([DayHandle.day, DayHandle.handle], "handles", dialect))
+    )
+
+
+def known_courier(row: Any, *, counts: bool) -> KnownCourier:
+    """The courier of a row of `with_courier`; `counts` where what was shown is of the present account."""
+    return KnownCourier(
+        CourierFacts(row.id, CourierState(row.state), counts, row.card_id),
+        row.codes_from,
+        _last(row),
+        row.person_id,
+        row.wrapped_key,
+        row.sealed,
+    )
+
+
+@cache
+def _couriers(dialect: str) -> Select[*tuple[Any, ...]]:
+    return with_courier(DayHandle, DayHandle.day, DayHandle.handle).where(
+        is_listed([DayHandle.day, DayHandle.handle], "handles", dialect)
     )
 
 
@@ -159,21 +175,10 @@ async def load_couriers(
     dialect = dialect_of(work.session)
     rows = await fetch(work.session, _couriers(dialect), listed("handles", list(handles), dialect))
     return {
-        (row.day, row.handle): KnownCourier(
-            CourierFacts(
-                row.id,
-                CourierState(row.state),
-                # Without a time from which codes count there has been one handle a day only.
-                row.codes_from is None or row.handle == day_handle(work, row.day, row.id, row.codes_from),
-                row.card_id,
-            ),
-            row.handle,
-            row.day,
-            row.codes_from,
-            _last(row),
-            row.person_id,
-            row.wrapped_key,
-            row.sealed,
+        (row.day, row.handle): known_courier(
+            row,
+            # Without a time from which codes count there has been one handle a day only.
+            counts=row.codes_from is None or row.handle == day_handle(work, row.day, row.id, row.codes_from),
         )
         for row in rows
     }

@@ -8,12 +8,14 @@ from uuid import UUID
 from app.models.scans import Direction
 from app.services.codes import format as code_format
 from app.services.codes.format import Code
-from app.services.codes.reading import Proof, ReadCode
+from app.services.codes.reading import Proof, ReadCode, ReadSpokenCode
 from app.services.keys.ring import KeyStates, load_key_states
 from app.services.scans.entrances import Arrival, Entrance, ask_rules
 from app.services.scans.facts import (
+    CodeName,
     KnownCourier,
     PastStates,
+    code_name,
     handle_of,
     load_couriers,
     load_past_states,
@@ -21,7 +23,9 @@ from app.services.scans.facts import (
 from app.services.scans.posts import PostFacts
 from app.services.scans.presentation import Presentation, ScanName
 from app.services.scans.rules import CodeFacts, Decision, FirstUse, after_first_use, after_travel, decide
+from app.services.scans.substitutes import Substitute, load_substitutes
 from app.services.scans.travel import Journey, journey
+from app.services.scans.tries import hold_tries
 from app.services.scans.whereabouts import Passage
 from app.work import Work
 
@@ -43,6 +47,11 @@ class Case:
         read = self.presentation.read
         return isinstance(read, ReadCode) and read.proof is Proof.genuine
 
+    @property
+    def is_try(self) -> bool:
+        """Whether digits were typed that may have been guessed: online, as a guard decides offline ones."""
+        return isinstance(self.presentation.read, ReadSpokenCode) and self.presentation.offline is None
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -55,11 +64,22 @@ class Judgement:
     """What the rules of the compound say; None where they were not asked."""
     first: FirstUse | None = None
     journey: Journey | None = None
+    substitute: Substitute | None = None
 
     @property
     def names_courier(self) -> bool:
         """Whether the code is good enough for a guard to be told whose it is."""
-        return self.decision.uses_code or self.first is not None
+        return self.decision.uses_code or self.decision.names_courier or self.first is not None
+
+    @property
+    def use_name(self) -> CodeName | None:
+        """Under which this scan uses up what was shown; None where it uses up nothing."""
+        if not self.decision.uses_code:
+            return None
+        if self.substitute is not None:
+            return self.substitute.use_name
+        code = self.case.presentation.code
+        return code_name(code) if code is not None else None
 
     def passage(self) -> Passage | None:
         """Where the courier of this scan is, if it is a genuine one."""
@@ -81,8 +101,20 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
     """The verdict on each case by everything but earlier uses of its code and earlier passages."""
     states = await load_key_states(work.session, work.now)
     couriers = await load_couriers(work, (case.presentation for case in cases.values()))
+    substitutes = await load_substitutes(
+        work,
+        {
+            name: (case.post.gate_id, case.happened_at, case.presentation.read)
+            for name, case in cases.items()
+            if not isinstance(case.presentation.read, ReadCode)
+        },
+    )
+    tries = await hold_tries(work, (case.post.gate_id for case in cases.values() if case.is_try))
     known: dict[ScanName, KnownCourier | None] = {}
     for name, case in cases.items():
+        if (substitute := substitutes.get(name)) is not None:
+            known[name] = substitute.courier
+            continue
         code = case.presentation.code
         mine = code is not None and case.is_genuine and _minted_here(work, code)
         known[name] = couriers.get(handle_of(work, code)) if code is not None and mine else None
@@ -92,7 +124,7 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
         {
             name: Arrival(case.post, case.happened_at, known[name], case.presentation.offline is not None)
             for name, case in cases.items()
-            if case.presentation.direction is Direction.entry and case.is_genuine
+            if case.presentation.direction is Direction.entry and (case.is_genuine or name in substitutes)
         },
     )
     judged = {}
@@ -108,7 +140,15 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
         )
         if (entrance := entrances.get(name)) is not None:
             facts = replace(facts, entrance=entrance.answer)
-        judged[name] = Judgement(case, known[name], decide(case.presentation, facts, at), entrance)
+        if (substitute := substitutes.get(name)) is not None:
+            facts = replace(facts, holds=substitute.holds(at))
+        if case.is_try:
+            facts = replace(facts, locked=tries.locked(case.post.gate_id, at))
+            if substitute is None and not facts.locked:
+                tries.add(case.post.gate_id, at)
+        decision = decide(case.presentation, facts, at)
+        judged[name] = Judgement(case, known[name], decision, entrance, substitute=substitute)
+    await tries.keep(work)
     return judged
 
 
@@ -132,13 +172,13 @@ def _code_facts(
 ) -> CodeFacts:
     code = case.presentation.code
     closed = case.post.closed_at is not None and case.post.closed_at <= case.happened_at
-    if code is None:
-        return CodeFacts(key_state=None, ours=False, minted_here=False, courier=None, gate_closed=closed)
-    key = states.find(code.iss, code.kid)
-    ours = code.iss == work.settings.issuer
     facts = None
     if courier is not None:
         facts = past.at(courier, case.happened_at) if past else courier.facts
+    if code is None:
+        return CodeFacts(key_state=None, ours=False, minted_here=False, courier=facts, gate_closed=closed)
+    key = states.find(code.iss, code.kid)
+    ours = code.iss == work.settings.issuer
     return CodeFacts(
         key_state=states.state(key) if key else None,
         ours=ours,

@@ -14,7 +14,7 @@ from app.errors import NotFound, Problem, Unavailable
 from app.logs import outline
 from app.models.devices import Device, Enrolment
 from app.models.scans import Outcome, ScanOutcome, Verdict
-from app.services.codes.reading import CodeReader, ReadCode, Unreadable
+from app.services.codes.reading import CodeReader, Read
 from app.services.lists import insert_fresh, table_of
 from app.services.scans import differences, whereabouts
 from app.services.scans.admission import admit
@@ -63,7 +63,7 @@ class Uploaded:
         return cls(Result.repeated if found.repeated else Result.stored, found, None)
 
 
-async def read_all(reader: CodeReader, texts: Sequence[str]) -> list[ReadCode | Unreadable]:
+async def read_all(reader: CodeReader, texts: Sequence[str]) -> list[Read]:
     """The codes in `texts`, in their order, without holding up those who scan online meanwhile."""
     read = []
     for number, text in enumerate(texts):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.models.scans import Direction, Outcome, Verdict
 from app.services.codes.format import Code
-from app.services.codes.reading import ReadCode, Unreadable
+from app.services.codes.reading import Read, ReadCode
 from app.services.scans.reasons import Reason
 
 ScanName = tuple[UUID, UUID]
@@ -41,7 +41,7 @@ class Presentation:
     direction: Direction
     device_time: datetime
     language: str
-    read: ReadCode | Unreadable
+    read: Read
     offline: OfflineAnswer | None = None
 
     @property

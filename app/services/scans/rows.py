@@ -4,7 +4,7 @@ from typing import Any
 
 from app.clock import from_epoch
 from app.models.scans import Verdict
-from app.services.codes.reading import Unreadable
+from app.services.codes.reading import ReadCode, Unreadable
 from app.services.scans.answers import StoredScan
 from app.services.scans.entrance_texts import of_entrance
 from app.services.scans.judging import Judgement
@@ -41,7 +41,7 @@ def row_of(work: Work, judgement: Judgement) -> dict[str, Any]:
         "jti": code.jti if code else None,
         "issued_at": from_epoch(code.iat) if code else None,
         "ttl": code.ttl if code else None,
-        "code_digest": unreadable.digest if unreadable else None,
+        "code_digest": None if isinstance(presentation.read, ReadCode) else presentation.read.digest,
         "code_length": unreadable.length if unreadable else None,
         "unreadable_cause": unreadable.cause if unreadable else None,
         "verdict": verdict,

@@ -8,7 +8,7 @@ from uuid import UUID
 from app.models.couriers import CourierState
 from app.models.scans import Verdict
 from app.services.codes.format import Timing, check_times
-from app.services.codes.reading import Proof, Unreadable
+from app.services.codes.reading import Proof, ReadCode, ReadPrintedCard, ReadSpokenCode, Unreadable
 from app.services.gate_rules.rules import UNCONDITIONAL, Admitted, Objection
 from app.services.keys.rules import KeyState
 from app.services.scans.presentation import Presentation
@@ -58,6 +58,10 @@ class CodeFacts:
     """What the rules of the compound say; to whoever leaves, nothing."""
     gate_closed: bool = False
     """Of an offline scan: the gate took no part any more when it was made."""
+    holds: bool = False
+    """Of a spoken code or printed card: whether it had begun and not ended."""
+    locked: bool = False
+    """Whether too many wrong digits were typed at this gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class Decision:
     verdict: Verdict
     reason: Reason
     uses_code: bool = False
+    names_courier: bool = False
+    """Whether a guard is told whose it is although nothing is used up."""
 
     @property
     def lets_in(self) -> bool:
@@ -82,9 +88,15 @@ def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the o
     The order matters: what casts doubt on the code comes before what it says, and nothing about a
     courier is told on the strength of a code that is not genuine, ours and in time.
     """
-    if isinstance(presentation.read, Unreadable):
-        return Decision(Verdict.refuse, Reason.unreadable)
-    code = presentation.read.code
+    match presentation.read:
+        case Unreadable():
+            return Decision(Verdict.refuse, Reason.unreadable)
+        case ReadSpokenCode() | ReadPrintedCard():
+            return _decide_substitute(presentation.read, facts)
+        case ReadCode(code=code):
+            pass
+        case unreached:
+            assert_never(unreached)
     match presentation.read.proof:
         case Proof.unknown_issuer:
             return Decision(Verdict.refuse, Reason.unknown_issuer)
@@ -119,15 +131,8 @@ def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the o
         return Decision(Verdict.refuse, Reason.unknown_courier)
     if not facts.courier.handle_counts:
         return Decision(Verdict.refuse, Reason.code_ended)
-    match facts.courier.state:
-        case CourierState.pending:
-            return Decision(Verdict.refuse, Reason.not_verified)
-        case CourierState.suspended:
-            return Decision(Verdict.refuse, Reason.suspended)
-        case CourierState.left:
-            return Decision(Verdict.refuse, Reason.left)
-        case CourierState.verified:
-            pass
+    if (reason := _standing_against(facts.courier)) is not None:
+        return Decision(Verdict.refuse, reason)
     if (objection := _objection(facts)) is not None:
         return objection
     if withdrawn:
@@ -144,6 +149,43 @@ def _objection(facts: CodeFacts) -> Decision | None:
             return None
         case never:
             assert_never(never)
+
+
+def _decide_substitute(read: ReadSpokenCode | ReadPrintedCard, facts: CodeFacts) -> Decision:
+    """The verdict on what can be overheard or copied: at best a check."""
+    if facts.gate_closed:
+        return Decision(Verdict.refuse, Reason.gate_closed)
+    match read:
+        case ReadSpokenCode():
+            if facts.locked:
+                return Decision(Verdict.refuse, Reason.spoken_locked)
+            good, unknown, ended = Reason.spoken_code, Reason.spoken_unknown, Reason.spoken_unknown
+        case ReadPrintedCard():
+            good, unknown, ended = Reason.printed_card, Reason.unknown_card, Reason.card_ended
+        case never:
+            assert_never(never)
+    if facts.courier is None:
+        return Decision(Verdict.refuse, unknown)
+    if not facts.holds or not facts.courier.handle_counts:
+        return Decision(Verdict.refuse, ended)
+    if (reason := _standing_against(facts.courier)) is not None:
+        return Decision(Verdict.refuse, reason)
+    return _objection(facts) or Decision(
+        Verdict.check, good, uses_code=isinstance(read, ReadSpokenCode), names_courier=True
+    )
+
+
+def _standing_against(courier: CourierFacts) -> Reason | None:
+    """Why a courier may not pass, whatever is shown; None for the verified."""
+    match courier.state:
+        case CourierState.pending:
+            return Reason.not_verified
+        case CourierState.suspended:
+            return Reason.suspended
+        case CourierState.left:
+            return Reason.left
+        case CourierState.verified:
+            return None
 
 
 def after_first_use(decision: Decision, first: FirstUse | None) -> Decision:

@@ -62,6 +62,26 @@ SENTENCES: dict[Reason, Text] = {
         "此车辆不得由此进入（第{clause}条）。{instead}",
         "This vehicle is not admitted here (clause {clause}). {instead}",
     ),
+    Reason.spoken_code: Text(
+        "口述码有效，但可能被旁人听到，请核对本人面容。",
+        "The spoken code is good, but others may have overheard it. Look at the face.",
+    ),
+    Reason.spoken_unknown: Text(
+        "口述码有误或已过期，请对方刷新后重新报码。",
+        "No such spoken code here, or it has expired. Ask for a fresh one.",
+    ),
+    Reason.spoken_locked: Text(
+        "口述码连续输错，本门岗一分钟内不接受口述码，请改扫二维码。",
+        "Too many wrong spoken codes. None is taken at this gate for a minute; scan the QR code.",
+    ),
+    Reason.printed_card: Text(
+        "纸质卡有效，但可能被他人复制，请核对本人面容。",
+        "The printed card is good, but may have been copied. Look at the face.",
+    ),
+    Reason.card_ended: Text("此纸质卡已停用，不得放行。", "This printed card has ended. Do not let in."),
+    Reason.unknown_card: Text(
+        "此纸质卡不是本市发放的，不得放行。", "This printed card was not issued here. Do not let in."
+    ),
     Reason.gate_closed: Text("此门岗已停用。", "This gate takes no part any more."),
     Reason.handle_withdrawn: Text("此码已停用，不得放行。", "This code was withdrawn. Do not let in."),
     Reason.offline_denied: Text(

@@ -1,0 +1,89 @@
+"""Counts the wrong digits typed at a gate, so that nobody finds a spoken code by trying."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
+from app.clock import from_epoch
+from app.database import fetch
+from app.models.substitutes import SpokenTries
+from app.services.lists import dialect_of, insert_fresh, insert_latest, is_listed, listed, table_of
+from app.work import Work
+
+MOST_TRIES = 5
+"""Wrong ones at one gate within `WINDOW`: somebody who mishears digits five times can as well walk up."""
+WINDOW = timedelta(seconds=60)
+"""In which wrong tries add up, and for which they then close the gate to digits."""
+
+
+def after_wrong(wrong: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
+    """The wrong tries that count once another was made `at`: those of the last minute, at most five."""
+    return tuple(sorted([*(each for each in wrong if at - each < WINDOW), at])[-MOST_TRIES:])
+
+
+def is_locked(wrong: Sequence[datetime], at: datetime) -> bool:
+    """Whether no digits are taken `at` this time: for a minute after the last of five wrong tries.
+
+    What is refused meanwhile counts as no try, so nobody keeps a gate locked by going on.
+    """
+    return len(wrong) >= MOST_TRIES and at - max(wrong) < WINDOW
+
+
+class Tries:
+    """The wrong tries at some gates, held until the transaction ends."""
+
+    def __init__(self, wrong: dict[UUID, tuple[datetime, ...]]) -> None:
+        self._wrong = wrong
+        self._changed: set[UUID] = set()
+
+    def locked(self, gate_id: UUID, at: datetime) -> bool:
+        """Whether no digits are taken at a gate."""
+        return is_locked(self._wrong[gate_id], at)
+
+    def add(self, gate_id: UUID, at: datetime) -> None:
+        """Counts a wrong try."""
+        self._wrong[gate_id] = after_wrong(self._wrong[gate_id], at)
+        self._changed.add(gate_id)
+
+    async def keep(self, work: Work) -> None:
+        """Stores what was added: one statement, or none."""
+        rows = [
+            {
+                "gate_id": gate_id,
+                "wrong": {"at": [each.isoformat() for each in self._wrong[gate_id]]},
+                "last_at": max(self._wrong[gate_id]),
+            }
+            for gate_id in sorted(self._changed)
+        ]
+        if rows:
+            await insert_latest(work.session, table_of(SpokenTries), rows, by="last_at")
+
+
+@cache
+def _held(dialect: str) -> Select[*tuple[Any, ...]]:
+    return (
+        select(SpokenTries.gate_id, SpokenTries.wrong)
+        .where(is_listed([SpokenTries.gate_id], "gates", dialect))
+        # In one order everywhere, so that two processes never wait for each other in a circle.
+        .order_by(SpokenTries.gate_id)
+        .with_for_update()
+    )
+
+
+async def hold_tries(work: Work, gates: Iterable[UUID]) -> Tries:
+    """The wrong tries at `gates`, held: of tries at one gate one list is judged after the other.
+
+    Two statements, whatever the number of gates, and none without any.
+    """
+    wanted = sorted(set(gates))
+    if not wanted:
+        return Tries({})
+    rows = [{"gate_id": gate_id, "wrong": {"at": []}, "last_at": from_epoch(0)} for gate_id in wanted]
+    await insert_fresh(work.session, table_of(SpokenTries), rows)
+    dialect = dialect_of(work.session)
+    found = await fetch(work.session, _held(dialect), listed("gates", [(each,) for each in wanted], dialect))
+    return Tries({row.gate_id: tuple(map(datetime.fromisoformat, row.wrong["at"])) for row in found})
