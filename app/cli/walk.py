@@ -1,5 +1,6 @@
 """The walk of the demo: from the first sign-in to the entry in the list, over HTTP, each step told."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -66,9 +67,12 @@ class Walk:
         manager = self._manager(registrar, compound)
         enrolment, device = self._device(manager, compound)
         guard = self._guard(manager, compound, enrolment, device)
+        self._rules(manager, compound)
         courier = self._courier(employer)
         code = self._code(courier)
         self._scan(guard, enrolment, code)
+        self._offline(compound, device=device, guard=guard, enrolment=enrolment, used=code, courier=courier)
+        self._presence(manager, compound, guard, enrolment, courier)
         self._lists(courier, manager, compound)
         return Walked(courier, guard, manager, registrar, compound["id"])
 
@@ -176,6 +180,24 @@ class Walk:
         )
         return guard
 
+    def _rules(self, manager: str, compound: Json) -> None:
+        condition = {
+            "kind": "condition",
+            "gates": None,
+            "text": {"zh": "步行入内，车停3号车棚", "en": "Walk in; leave the bike at shed 3"},
+            "vehicles": ["e_bike"],
+            "kinds_of_work": None,
+        }
+        rules = self._call(
+            "PUT",
+            f"/v1/compounds/{compound['id']}/gate-rules",
+            token=manager,
+            json={"based_on": 0, "clauses": [condition], "when_offline": "admit_and_flag", "note": "首版"},
+        )
+        self._tell(
+            f"物业制定门岗规则第 {rules['version']} 版", "The property manager writes the rules of the gates"
+        )
+
     def _courier(self, employer: Json) -> str:
         courier = self._wechat("courier")
         self._tell("劳动者微信登录", "A courier signs in through WeChat")
@@ -218,13 +240,18 @@ class Walk:
         self._console.print(Text(drawn, style="white on black", no_wrap=True))
         return text
 
+    def _another_code(self, courier: str) -> str:
+        time.sleep(1)  # two codes of one second are one code
+        (code,) = self._post("/v1/codes", {"count": 1}, token=courier)["items"]
+        return str(code["text"])
+
     def _scan(self, guard: str, enrolment: str, code: str) -> None:
         first = self._post("/v1/scans", self._scan_of(enrolment, code), token=guard)
         self._expect(first, verdict="admit")
         identity = first["identity"]
         self._tell(
-            f"保安扫码：放行。{identity['surname']}师傅，{identity['employer']}",
-            f"The guard scans it: admit. {first['reason']}",
+            f"保安扫码：放行，{first['conditions'][0]}。{identity['surname']}师傅，{identity['employer']}",
+            f"The guard scans it: admit, on a condition. {first['reason']}",
             colour="green",
         )
         again = self._scan_of(enrolment, code)
@@ -249,9 +276,59 @@ class Walk:
             "device_time": self._clock().isoformat(),
         }
 
+    def _offline(
+        self, compound: Json, *, device: str, guard: str, enrolment: str, used: str, courier: str
+    ) -> None:
+        """The network fails: the device decides alone, and the gate learns what it could not know."""
+        bundle = self._get("/v1/devices/current/bundle?counter=0", token=device)
+        self._tell(
+            f"设备同步离线数据包（版本 {bundle['version']}）",
+            "The device fetches what it needs to decide alone",
+        )
+        fresh = self._another_code(courier)
+        batch = [
+            self._scan_of(enrolment, code) | {"sequence": number, "verdict": "admit", "reason": "verified"}
+            for number, code in enumerate((fresh, used), start=1)
+        ]
+        for scan in batch:
+            del scan["enrolment_id"]
+        uploaded = self._post(f"/v1/enrolments/{enrolment}/scans", {"scans": batch}, token=device)
+        results = [each["result"] for each in uploaded["results"]]
+        if results != ["stored", "stored"]:
+            raise StepFailed(f"the upload: {uploaded}")
+        self._tell(
+            "断网期间设备自行放行两次，联网后补传：均已入库",
+            "Offline the device admits twice, and brings both scans in later",
+        )
+        path = f"/v1/gates/{compound['gates'][0]['id']}/differences"
+        (difference,) = self._get(path, token=guard)["items"]
+        self._expect(difference, reason="code_used")
+        self._tell(
+            f"门岗收到差异提示：{difference['sentence']}",
+            "The gate learns that one of the codes had been used before",
+            colour="yellow",
+        )
+        ticked = self._call("PUT", f"{path}/{difference['id']}/tick", token=guard)
+        if ticked["ticked_at"] is None or self._get(path, token=guard)["items"]:
+            raise StepFailed(f"the difference: {ticked}")
+        self._tell("保安标记已阅", "and the guard ticks it off")
+
+    def _presence(self, manager: str, compound: Json, guard: str, enrolment: str, courier: str) -> None:
+        path = f"/v1/compounds/{compound['id']}/presence"
+        inside = self._get(path, token=manager)
+        if inside["count"] != 1:
+            raise StepFailed(f"who is inside: {inside}")
+        self._tell("物业查看谁在小区内：", "The property manager sees who is inside:")
+        self._show(f"{each['identity']['surname']}*  {each['minutes']} min" for each in inside["items"])
+        leaving = self._scan_of(enrolment, self._another_code(courier)) | {"direction": "out"}
+        self._expect(self._post("/v1/scans", leaving, token=guard), verdict="admit")
+        if self._get(path, token=manager)["count"] != 0:
+            raise StepFailed("somebody is still inside")
+        self._tell("劳动者离开：小区内无人", "The courier leaves, and nobody is inside")
+
     def _lists(self, courier: str, manager: str, compound: Json) -> None:
         own = self._get("/v1/couriers/me/entries", token=courier)["items"]
-        if len(own) != 2:  # noqa: PLR2004 - the two above
+        if len(own) != 5:  # noqa: PLR2004 - those above
             raise StepFailed(f"the courier's entries: {own}")
         self._tell(f"劳动者看到自己的 {len(own)} 条通行记录：", f"The courier sees {len(own)} entries:")
         self._show(f"{entry['compound']} {entry['gate']}  {entry['verdict']}" for entry in own)
