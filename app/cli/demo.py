@@ -164,10 +164,13 @@ def _stay(console: Console, url: str, walked: Walked) -> None:
         ("劳动者 courier", "/v1/couriers/me", walked.courier),
         ("劳动者 courier", "/v1/couriers/me/entries", walked.courier),
         ("保安 guard", "/v1/shifts/current", walked.guard),
+        ("保安 guard", f"/v1/gates/{walked.gate_id}/differences?ticked=true", walked.guard),
+        ("设备 device", "/v1/devices/current/bundle?counter=2", walked.device),
+        ("物业 manager", f"/v1/compounds/{walked.compound_id}/presence", walked.property_manager),
         ("物业 manager", f"/v1/compounds/{walked.compound_id}/entries", walked.property_manager),
         ("登记员 registrar", "/v1/employers", walked.registrar),
     ):
-        call = f"curl -H 'Authorization: Bearer {token}' {url}{path}"
+        call = f"curl -H 'Authorization: Bearer {token}' '{url}{path}'"
         console.print(f"# {who}\n{call}\n", soft_wrap=True, markup=False)
     try:
         while True:

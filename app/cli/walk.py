@@ -41,9 +41,11 @@ class Walked:
 
     courier: str
     guard: str
+    device: str
     property_manager: str
     registrar: str
     compound_id: str
+    gate_id: str
 
 
 class Walk:
@@ -74,7 +76,15 @@ class Walk:
         self._offline(compound, device=device, guard=guard, enrolment=enrolment, used=code, courier=courier)
         self._presence(manager, compound, guard, enrolment, courier)
         self._lists(courier, manager, compound)
-        return Walked(courier, guard, manager, registrar, compound["id"])
+        return Walked(
+            courier=courier,
+            guard=guard,
+            device=device,
+            property_manager=manager,
+            registrar=registrar,
+            compound_id=compound["id"],
+            gate_id=compound["gates"][0]["id"],
+        )
 
     def _staff(self, setup_secret: str) -> str:
         """The security administrator makes a registrar; the token of the latter."""
