@@ -1,6 +1,6 @@
 """The keys as one process uses them: parsed once, their states read afresh."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.database import fetch
 from app.models.keys import SigningKey
 from app.services import tokens
 from app.services.keys.errors import NoSigningKey
@@ -16,21 +17,40 @@ from app.services.sealing import Vault
 
 
 @dataclass(frozen=True, slots=True)
+class KnownKey:
+    """One key as it stood in one transaction: columns of SigningKey, in their order there."""
+
+    issuer: str
+    kid: str
+    public_jwk: dict[str, Any]
+    sealed_private: bytes | None
+    published_at: datetime
+    active_from: datetime
+    retires_at: datetime | None
+    withdrawn_at: datetime | None
+
+
+KEYS = select(*(getattr(SigningKey, name) for name in KnownKey.__slots__)).order_by(SigningKey.id)
+"""Made once, and past the ORM: every list of scans asks it."""
+
+
 class KeyStates:
     """All keys as they stood in one transaction."""
 
-    keys: Sequence[SigningKey]
-    now: datetime
+    def __init__(self, keys: Sequence[KnownKey], now: datetime) -> None:
+        self.keys = keys
+        self.now = now
+        self._named = {(key.issuer, key.kid): key for key in keys}
 
-    def find(self, issuer: str, kid: str) -> SigningKey | None:
+    def find(self, issuer: str, kid: str) -> KnownKey | None:
         """The key that a code names, whatever its state."""
-        return next((key for key in self.keys if key.issuer == issuer and key.kid == kid), None)
+        return self._named.get((issuer, kid))
 
     def knows_issuer(self, issuer: str) -> bool:
         """Whether any key of `issuer` was ever trusted here."""
         return any(key.issuer == issuer for key in self.keys)
 
-    def state(self, key: SigningKey) -> KeyState:
+    def state(self, key: KnownKey) -> KeyState:
         """What `key` is for at the time of this reading."""
         return state_of(key, self.now)
 
@@ -51,7 +71,7 @@ class KeyRing:
         self._verifying: dict[tuple[str, str, str], tokens.VerifyingKey] = {}
         self._signing: dict[tuple[str, str, bytes], tokens.SigningKey] = {}
 
-    def verifying(self, key: SigningKey) -> tokens.VerifyingKey:
+    def verifying(self, key: KnownKey) -> tokens.VerifyingKey:
         """The public half of `key`."""
         name = (key.issuer, key.kid, key.public_jwk["x"])
         if name not in self._verifying:
@@ -77,5 +97,4 @@ class KeyRing:
 
 async def load_key_states(session: AsyncSession, now: datetime) -> KeyStates:
     """All keys in one statement. There are a few dozen at most."""
-    keys: Iterable[SigningKey] = await session.scalars(select(SigningKey).order_by(SigningKey.id))
-    return KeyStates(list(keys), now)
+    return KeyStates([KnownKey(*row) for row in await fetch(session, KEYS)], now)

@@ -3,14 +3,35 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-
-from app.models.keys import SigningKey
+from typing import Protocol, TypeVar
 
 PUBLISHED_AHEAD = timedelta(hours=24)
 """A scanner that synchronises once a day knows a key before its first code."""
 LAST_CODE = timedelta(minutes=30)
 """No code lives longer after its key stopped signing: a wallet's ten minutes, the longest life of
 one code (255 units of 5 s, 21 min 15 s) and the 10 s of grace fall short of it."""
+
+
+class Key(Protocol):
+    """What the rules look at: a row of the table, or a key as it is known to a process."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def kid(self) -> str: ...
+    @property
+    def sealed_private(self) -> bytes | None: ...
+    @property
+    def published_at(self) -> datetime: ...
+    @property
+    def active_from(self) -> datetime: ...
+    @property
+    def retires_at(self) -> datetime | None: ...
+    @property
+    def withdrawn_at(self) -> datetime | None: ...
+
+
+K = TypeVar("K", bound=Key)
 
 
 class KeyState(StrEnum):
@@ -25,7 +46,7 @@ class KeyState(StrEnum):
     withdrawn = "withdrawn"
 
 
-def state_of(key: SigningKey, now: datetime) -> KeyState:
+def state_of(key: Key, now: datetime) -> KeyState:
     """What `key` is for at `now`."""
     if key.withdrawn_at is not None and key.withdrawn_at <= now:
         return KeyState.withdrawn
@@ -36,7 +57,7 @@ def state_of(key: SigningKey, now: datetime) -> KeyState:
     return KeyState.retiring if key.retires_at + LAST_CODE > now else KeyState.retired
 
 
-def is_published(key: SigningKey, now: datetime) -> bool:
+def is_published(key: Key, now: datetime) -> bool:
     """Whether `key` stands in the key set at `now`."""
     return key.published_at <= now and state_of(key, now) in {
         KeyState.next,
@@ -45,7 +66,7 @@ def is_published(key: SigningKey, now: datetime) -> bool:
     }
 
 
-def signing_now(keys: Iterable[SigningKey], issuer: str, now: datetime) -> SigningKey | None:
+def signing_now(keys: Iterable[K], issuer: str, now: datetime) -> K | None:
     """The key of `issuer` that signs at `now`: of the active ones the one that began last."""
     active = [
         key
