@@ -17,6 +17,8 @@ from tests.scanner.store import KeptScan, Store
 MOST_SCANS = 500
 MOST_TEXT = 4096
 """Characters of what was read that an upload may say."""
+MEASURED_FOR = timedelta(hours=1)
+"""After which the clock is measured anew."""
 OUTCOME_WAIT = timedelta(days=1)
 """After which nobody will say any more what became of a check."""
 
@@ -64,12 +66,16 @@ class Scanner:
     """
 
     def __init__(self, client: httpx.AsyncClient, store: Store, clock: Callable[[], datetime]) -> None:
-        self._client = client
-        self._store = store
+        self.client = client
+        self.store = store
         self._clock = clock
         self._token: str | None = None
         self._synced_at: datetime | None = None
         """By its own clock, uncorrected; None after a restart, when the clock is not to be trusted."""
+        self._measured_at: datetime | None = None
+        """Likewise, when it was measured."""
+        self._answered: dict[str, dict[str, Any]] = {}
+        """Checks that the server made and whose outcome is to come."""
         self.troubles: list[Trouble] = []
         self._bundle: Bundle | None = None
         if (text := store.fact("bundle")) is not None:
@@ -83,18 +89,20 @@ class Scanner:
 
     async def enrol(self, *, device_id: str, secret: str, enrolment: str) -> None:
         """Keeps who it is and where it stands, and the keys that bundles are signed with."""
-        self._store.put_facts(device_id=device_id, secret=secret, enrolment=enrolment, offset=0)
+        self.store.put_facts(device_id=device_id, secret=secret, enrolment=enrolment, offset=0)
         await self._read_keys()
 
-    def move(self, enrolment: str) -> None:
-        """Begins anew at another gate; what was made at the old one is still brought in there."""
-        self._bundle = self._synced_at = None
-        self._store.put_facts(enrolment=enrolment, bundle=None, etag=None)
+    async def take_invitation(self, invitation: str) -> None:
+        """Moves to another gate, and begins anew there; what was made at the old one is brought in there."""
+        reply = await self._ask("POST", "/v1/devices/current/enrolment", json={"invitation": invitation})
+        enrolment = reply.raise_for_status().json()["id"]
+        self._bundle = self._synced_at = self._measured_at = None
+        self.store.put_facts(enrolment=enrolment, bundle=None, etag=None)
 
     @property
     def enrolment(self) -> str:
         """Where it stands."""
-        return str(self._store.fact("enrolment"))
+        return str(self.store.fact("enrolment"))
 
     @property
     def bundle(self) -> Bundle | None:
@@ -103,7 +111,7 @@ class Scanner:
 
     def now(self) -> datetime:
         """Its time as corrected at the last sync."""
-        return self._clock() + timedelta(seconds=self._store.fact("offset"))
+        return self._clock() + timedelta(seconds=self.store.fact("offset"))
 
     async def sync(self) -> bool:
         """Fetches what it needs; says whether what it has holds as of now.
@@ -113,29 +121,31 @@ class Scanner:
             BundleRefused: It sent what must not be used.
         """
         headers = {}
-        if self._synced_at is not None and (etag := self._store.fact("etag")):
-            headers["If-None-Match"] = etag
         sent = self._clock()
-        counter = self._store.counter(self.enrolment)
+        measured = self._measured_at is not None and abs(sent - self._measured_at) < MEASURED_FOR
+        if measured and (etag := self.store.fact("etag")):
+            headers["If-None-Match"] = etag
+        counter = self.store.counter(self.enrolment)
         reply = await self._ask("GET", f"/v1/devices/current/bundle?counter={counter}", headers=headers)
         received = self._clock()
         if reply.status_code == httpx.codes.NOT_FOUND:
             self._bundle = self._synced_at = None
-            self._store.put_facts(bundle=None, etag=None)
+            self.store.put_facts(bundle=None, etag=None)
             return False
         if reply.status_code == httpx.codes.OK:
             said = reply.json()
             offset = datetime.fromisoformat(said["server_time"]) - (sent + (received - sent) / 2)
             corrected = received + offset
             self._bundle = await self._read(said["bundle"], corrected)
-            self._store.put_facts(
+            self.store.put_facts(
                 bundle=said["bundle"],
                 bundle_at=corrected.isoformat(),
                 etag=reply.headers["ETag"],
                 offset=offset.total_seconds(),
             )
+            self._measured_at = received
         self._synced_at = received
-        self._store.clear_out(
+        self.store.clear_out(
             expired=self.now().timestamp() - (self._bundle.late if self._bundle else 0),
             made_before=(self.now() - OUTCOME_WAIT).isoformat(),
         )
@@ -157,14 +167,16 @@ class Scanner:
             return self.decide(code, direction, scan_id=scan_id)
         said = reply.raise_for_status().json()
         if said["verdict"] == "admit" and (read := self._read_code(code)) is not None:
-            self._store.let_through(read)
+            self.store.let_through(read)
+        if said["verdict"] == "check":
+            self._answered[scan_id] = made | {name: said[name] for name in ("verdict", "reason")}
         return Shown(scan_id, said["verdict"], said["reason"], alone=False)
 
     def decide(self, code: str, direction: str, *, scan_id: str | None = None) -> Shown:
         """Decides alone, and keeps the scan before anybody sees the verdict."""
         at = self.now()
         said = decide(code, direction=direction, at=at, known=self._known())
-        kept = self._store.keep(
+        kept = self.store.keep(
             scan_id=scan_id or str(uuid4()),
             enrolment=self.enrolment,
             code=code[:MOST_TEXT],
@@ -176,10 +188,29 @@ class Scanner:
         )
         return Shown(kept.scan_id, kept.verdict, kept.reason, alone=True)
 
-    def give_outcome(self, scan_id: str, outcome: str) -> None:
-        """Keeps what the guard did after a check that the device made alone."""
-        if (scan := self._store.scan(scan_id)) is not None:
-            self._store.give_outcome(scan_id, outcome, code_read=self._read_code(scan.code))
+    async def give_outcome(self, scan_id: str, outcome: str, *, guard: dict[str, str] | None = None) -> None:
+        """Keeps what the guard did after a check, or tells the server where the server made it."""
+        if (answered := self._answered.pop(scan_id, None)) is not None:
+            read = self._read_code(answered["code"])
+            if read is not None and outcome == "let_in":
+                self.store.let_through(read)
+            if await self._tell_outcome(answered, outcome, guard):
+                return
+            place = {"enrolment": answered.pop("enrolment_id"), "code_read": None}
+            self.store.keep(**answered, **place, outcome=outcome)
+        elif (scan := self.store.scan(scan_id)) is not None:
+            self.store.give_outcome(scan_id, outcome, code_read=self._read_code(scan.code))
+
+    async def _tell_outcome(
+        self, answered: dict[str, Any], outcome: str, guard: dict[str, str] | None
+    ) -> bool:
+        """Whether the server has the outcome of a check that it made."""
+        path = f"/v1/enrolments/{answered['enrolment_id']}/scans/{answered['scan_id']}/outcome"
+        try:
+            reply = await self._ask("PUT", path, json={"outcome": outcome}, guard=guard)
+        except NoAnswer:
+            return False
+        return reply.is_success
 
     async def bring_in(self) -> None:
         """Uploads all that it keeps.
@@ -187,8 +218,8 @@ class Scanner:
         Raises:
             NoAnswer: Some is left; it is to be called again later.
         """
-        for enrolment in self._store.enrolments_to_bring_in():
-            while batch := self._store.to_bring_in(enrolment, MOST_SCANS):
+        for enrolment in self.store.enrolments_to_bring_in():
+            while batch := self.store.to_bring_in(enrolment, MOST_SCANS):
                 await self.upload(batch)
 
     async def upload(self, batch: Sequence[KeptScan]) -> None:
@@ -203,9 +234,9 @@ class Scanner:
         by_result = defaultdict(list)
         for scan, answer in zip(batch, answers, strict=True):
             by_result[answer["result"]].append(Trouble(scan, answer["result"], answer["problem"]))
-        self._store.settle(one.scan for one in by_result["stored"] + by_result["repeated"])
+        self.store.settle(one.scan for one in by_result["stored"] + by_result["repeated"])
         troubles = by_result["conflict"] + by_result["refused"]
-        self._store.forget(one.scan.scan_id for one in troubles)
+        self.store.forget(one.scan.scan_id for one in troubles)
         self.troubles += troubles
         if by_result["again"]:
             raise NoAnswer("some are to be sent again later")
@@ -213,8 +244,8 @@ class Scanner:
     def _known(self) -> Known:
         synced_at = self._synced_at
         if synced_at is not None:
-            synced_at += timedelta(seconds=self._store.fact("offset"))
-        return Known(self._bundle, synced_at, _Memory(self._store))
+            synced_at += timedelta(seconds=self.store.fact("offset"))
+        return Known(self._bundle, synced_at, _Memory(self.store))
 
     def _read_code(self, text: str) -> Code | None:
         return read_code(text, self._bundle.prefixes if self._bundle else ())
@@ -228,14 +259,14 @@ class Scanner:
             "at": at,
         }
         try:
-            return read_bundle(text, keys_of(self._store.fact("keys")), **terms)
+            return read_bundle(text, keys_of(self.store.fact("keys")), **terms)
         except UnknownKey:
             await self._read_keys()
-            return read_bundle(text, keys_of(self._store.fact("keys")), **terms)
+            return read_bundle(text, keys_of(self.store.fact("keys")), **terms)
 
     async def _read_keys(self) -> None:
         reply = await self._send("GET", "/.well-known/statement-keys.json")
-        self._store.put_facts(keys=reply.raise_for_status().json())
+        self.store.put_facts(keys=reply.raise_for_status().json())
 
     async def _ask(
         self, method: str, path: str, *, guard: dict[str, str] | None = None, **parts: Any
@@ -254,13 +285,13 @@ class Scanner:
         return reply
 
     async def _sign_in(self) -> str:
-        who = {name: self._store.fact(name) for name in ("device_id", "secret")}
+        who = {name: self.store.fact(name) for name in ("device_id", "secret")}
         reply = await self._send("POST", "/v1/sign-ins/device", json={**who, "client": "reference scanner"})
         return str(reply.raise_for_status().json()["access_token"])
 
     async def _send(self, method: str, path: str, **parts: Any) -> httpx.Response:
         try:
-            reply = await self._client.request(method, path, **parts)
+            reply = await self.client.request(method, path, **parts)
         except httpx.TransportError as error:
             raise NoAnswer(str(error)) from error
         if reply.status_code == httpx.codes.TOO_MANY_REQUESTS or reply.is_server_error:
