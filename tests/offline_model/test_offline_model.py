@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
 from tests.databases import migrated_database
@@ -51,8 +51,8 @@ class Stage:
 @pytest.mark.parametrize(
     ("kind", "runs"),
     [
-        ("sqlite", 60),
-        ("postgresql", 30),
+        ("sqlite", 40),
+        ("postgresql", 20),
         pytest.param("sqlite", 5000, marks=pytest.mark.long),
         pytest.param("postgresql", 500, marks=pytest.mark.long),
     ],
@@ -74,6 +74,7 @@ def test_whatever_happens_the_server_is_as_the_model(
         )
         @given(st.lists(steps, min_size=8, max_size=24))
         def run(said: list[Step]) -> None:
+            note(f"{said}")
             stage.play(said)
 
         try:
