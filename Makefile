@@ -55,6 +55,9 @@ overload: $(READY) ## Load a server with four times what it can do for a minute 
 decoding: $(READY) ## Photograph thousands of spoilt codes: none may need more camera pixels than before
 	$(BIN)/python -m pytest -m decoding $(ARGS)
 
+offline-model: $(READY) ## Hold uploads against a plain model in 5,000 runs on SQLite and 500 on PostgreSQL
+	$(BIN)/python -m pytest -m long tests/offline_model $(ARGS)
+
 lint: $(READY) ## Check form, types and directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

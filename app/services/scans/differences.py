@@ -13,9 +13,9 @@ from app.models.scans import Difference, Scan, Verdict
 from app.services.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans.answers import StoredScan
 from app.services.scans.judging import Judgement
-from app.services.scans.presentation import ScanName
+from app.services.scans.presentation import OfflineAnswer, ScanName
 from app.services.scans.reasons import Reason
-from app.services.scans.rules import FirstUse, differs
+from app.services.scans.rules import Decision, FirstUse, differs
 from app.work import Work
 
 DOUBTFUL = "doubtful"
@@ -41,12 +41,13 @@ async def note(
         await insert_fresh(work.session, table_of(Difference), sorted(rows, key=_key))
 
 
-async def note_let_in(work: Work, scans: Iterable[StoredScan]) -> None:
-    """Notes those of `scans` that had been refused: their guards let somebody in all the same."""
+async def note_unheard(work: Work, told: Iterable[tuple[OfflineAnswer, StoredScan]]) -> None:
+    """Notes where devices that never heard our answer to a scan have said something else at their gates."""
     rows = [
         _row(work, scan.id, scan.recorded_at, scan.gate_id, scan.reason)
-        for scan in scans
-        if scan.verdict is Verdict.refuse
+        for offline, scan in told
+        if scan.server_verdict is None
+        and differs(offline.verdict, offline.reason, Decision(scan.verdict, scan.reason))
     ]
     if rows:
         await insert_fresh(work.session, table_of(Difference), sorted(rows, key=_key))

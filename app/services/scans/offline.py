@@ -126,7 +126,7 @@ async def _store(work: Work, presentations: Sequence[Presentation]) -> list[Uplo
 
 
 async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Problem]]) -> None:
-    """Adds what a repeated scan tells beyond what is stored: that somebody was let through after all.
+    """Adds what a repeated scan tells beyond what is stored: what was said and done at the gate after all.
 
     A scan may have been stored online while its answer got lost, whereupon the device decided alone; or
     it was uploaded before its guard had decided.
@@ -136,6 +136,7 @@ async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Pr
         for presentation, found in pairs
         if isinstance(found, Answer) and found.repeated and presentation.offline is not None
     ]
+    await differences.note_unheard(work, told)
     rows = {
         scan.id: {
             "scan": scan.id,
@@ -167,4 +168,3 @@ async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Pr
             if scan.courier_id is not None
         ),
     )
-    await differences.note_let_in(work, let_in)
