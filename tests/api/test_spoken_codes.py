@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.models.accounts import Account, AccountKind
+from app.models.accounts import Account, AccountKind, Role
 from app.models.couriers import Courier, CourierState
 from app.models.scans import Scan
 from app.models.substitutes import SpokenCode
@@ -19,7 +19,8 @@ from app.services.couriers.states import change_state
 from app.settings import Settings
 from app.work import Actor
 from tests.clocks import SettableClock
-from tests.factories.accounts import signed_in
+from tests.factories.accounts import signed_in, within_compound
+from tests.factories.gate_rules import hours
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
 from tests.factories.work import seeding
@@ -173,6 +174,24 @@ async def test_digits_of_the_suspended_and_of_a_profile_that_moved_open_nothing(
         await change_state(work, courier=row, to=CourierState.verified, reason="test")
         row.codes_from = clock()
     assert said(await scan(client, gate, digits)) == ("refuse", "spoken_unknown")
+
+
+async def test_the_rules_of_the_compound_hold_for_digits_too_and_use_none_up(
+    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    async with seeding(runtime) as work:
+        manager = await signed_in(
+            work,
+            kind=AccountKind.wechat,
+            grants=[(Role.property_manager, within_compound(gate.compound_id))],
+        )
+    rules = {"based_on": 0, "clauses": [hours("22:00-23:00")], "when_offline": "deny", "note": "业委会决议"}
+    reply = await client.put(f"/v1/compounds/{gate.compound_id}/gate-rules", json=rules, headers=manager)
+    assert reply.status_code == 200, reply.text
+    digits = await digits_for(client, courier, gate)
+    answer = await scan(client, gate, digits)
+    assert said(answer) == ("refuse", "outside_hours")
+    assert said(await scan(client, gate, digits, direction="out")) == ("check", "spoken_code")
 
 
 async def test_only_verified_couriers_get_digits_and_only_for_open_gates(
