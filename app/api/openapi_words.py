@@ -132,6 +132,7 @@ WORDS: Mapping[str, Any] = {
     "client": "惠新码小程序 1.4",
     "code_age_seconds": 12,
     "compound": "翠园小区",
+    "conditions": "步行入内，车停3号车棚。",
     "confirmed": True,
     "Courier.state": "verified",
     "CourierProfile.state": "verified",

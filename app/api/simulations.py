@@ -8,12 +8,10 @@ from app.api.body import JsonRoute
 from app.api.dependencies import reading
 from app.api.problems import problem_responses
 from app.api.scans import AcceptLanguage
-from app.api.schemas.base import Choice, Id, Instant
-from app.api.schemas.simulations import Simulation
+from app.api.schemas.base import Id
+from app.api.schemas.simulations import Simulation, SimulationAsked
 from app.errors import Forbidden, MalformedRequest, NotFound, Unauthenticated
 from app.language import preferred
-from app.models.couriers import KindOfWork, Vehicle
-from app.models.scans import Direction
 from app.services.compounds.register import KEEPS_GATES
 from app.services.scans.simulation import simulate
 from app.work import Work
@@ -30,16 +28,7 @@ router = APIRouter(prefix="/v1", tags=["gate_rules"], route_class=JsonRoute)
 async def simulate_scan(
     gate_id: Annotated[Id, Path(description="The gate.")],
     work: Annotated[Work, reading(*KEEPS_GATES)],
-    *,
-    at: Annotated[Instant | None, Query(description="When; now where it is left out.")] = None,
-    direction: Annotated[Choice[Direction], Query(description="`in` or `out`.")] = Direction.entry,
-    entry_id: Annotated[
-        Id | None, Query(description="Who: the courier of this entry of the compound. For its managers.")
-    ] = None,
-    kind_of_work: Annotated[
-        Choice[KindOfWork], Query(description="Else anybody verified who does this …")
-    ] = KindOfWork.food_delivery,
-    vehicle: Annotated[Choice[Vehicle], Query(description="… and comes on this.")] = Vehicle.e_bike,
+    asked: Annotated[SimulationAsked, Query()],
     accept_language: AcceptLanguage = None,
 ) -> Simulation:
     """The verdict on a fresh code, by the rules in force at that time. Nothing is stored.
@@ -47,13 +36,4 @@ async def simulate_scan(
     For registrars of the area and the compound's property managers.
     """
     language = preferred(accept_language)
-    simulation = await simulate(
-        work,
-        gate_id=gate_id,
-        at=at,
-        direction=direction,
-        entry_id=entry_id,
-        tie=None if entry_id is not None else (kind_of_work, vehicle),
-        language=language,
-    )
-    return Simulation.of(simulation, language)
+    return Simulation.of(await simulate(work, gate_id=gate_id, who=asked.who(), language=language), language)

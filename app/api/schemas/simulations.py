@@ -2,12 +2,33 @@
 
 from typing import Self
 
-from app.api.schemas.base import Choice, Count, Instant, Response
+from app.api.schemas.base import Choice, Count, Id, Instant, Request, Response
 from app.api.schemas.scans import Alternative
-from app.models.scans import Verdict
+from app.models.couriers import KindOfWork, Vehicle
+from app.models.scans import Direction, Verdict
 from app.services.scans.reasons import Reason
+from app.services.scans.simulation import Comer
 from app.services.scans.simulation import Simulation as Simulated
 from app.services.scans.texts import sentence
+
+
+class SimulationAsked(Request):
+    """Who comes to a gate, when and which way."""
+
+    at: Instant | None = None
+    """When; now where it is left out."""
+    direction: Choice[Direction] = Direction.entry
+    """`in` or `out`."""
+    entry_id: Id | None = None
+    """Who: the courier of this entry of the compound. For its property managers."""
+    kind_of_work: Choice[KindOfWork] = KindOfWork.food_delivery
+    """Else anybody verified who does this …"""
+    vehicle: Choice[Vehicle] = Vehicle.e_bike
+    """… and comes on this."""
+
+    def who(self) -> Comer:
+        """Whom the gate rules are asked about."""
+        return Comer(self.at, self.direction, self.entry_id, (self.kind_of_work, self.vehicle))
 
 
 class Simulation(Response):

@@ -46,29 +46,32 @@ class Simulation:
     """Of the gate rules that were asked; 0 where there were none."""
 
 
-async def simulate(
-    work: Work,
-    *,
-    gate_id: UUID,
-    at: datetime | None,
-    direction: Direction,
-    entry_id: UUID | None,
-    tie: Tie | None,
-    language: str,
-) -> Simulation:
-    """The verdict on a fresh code of a courier at a gate at a time, now where none is given.
+@dataclass(frozen=True, slots=True)
+class Comer:
+    """Who comes to a gate, when and which way."""
 
-    The courier is the one of an entry of the compound (managers know nobody's id), as they stand now, or
-    anybody verified with one affiliation, `tie`. Rules are those in force then; for a time to come those
+    at: datetime | None
+    """None means now."""
+    direction: Direction
+    entry_id: UUID | None
+    """The courier of this entry of the compound, since managers know nobody's id."""
+    tie: Tie
+    """Without an entry: anybody verified who does this and comes on this."""
+
+
+async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> Simulation:
+    """The verdict on a fresh code of somebody at a gate.
+
+    A known courier is judged as they stand now. Rules are those in force then; for a time to come those
     of now. Earlier uses of a code and journeys are left out of account: they are about real codes.
     For registrars of the area and the compound's property managers; an entry names somebody to managers
     only. Raises NotFound.
     """
     reached = await reach_gate(work, *KEEPS_GATES, gate_id=gate_id)
-    moment = at or work.now
-    courier = await _courier_of(work, reached, entry_id) if entry_id is not None else None
+    moment = who.at or work.now
+    courier = await _courier_of(work, reached, who.entry_id) if who.entry_id is not None else None
     facts = CourierFacts(new_id(), CourierState.verified, handle_counts=True, card_id=None)
-    ties: Sequence[Tie] = [tie] if tie is not None else []
+    ties: Sequence[Tie] = [who.tie]
     blocked = False
     if courier is not None:
         facts = CourierFacts(courier.id, CourierState(courier.state), handle_counts=True, card_id=None)
@@ -77,11 +80,11 @@ async def simulate(
         blocked = is_blocked((await load_blocks(work.session, [pair])).get(pair, ()), moment)
     answer: Admitted | Objection = UNCONDITIONAL
     instead = None
-    if direction is Direction.entry:
+    if who.direction is Direction.entry:
         answer = await _ask(work, reached, moment, ties, blocked=blocked)
         instead = await gate_names(work, [answer])
     decision = decide(
-        _fresh_code(work, moment, direction, language),
+        _fresh_code(work, moment, who.direction, language),
         CodeFacts(
             key_state=KeyState.active,
             ours=True,
