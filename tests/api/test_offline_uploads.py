@@ -17,6 +17,7 @@ from app.services.couriers.states import change_state
 from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
+from tests.factories.passages import take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
 
@@ -225,6 +226,20 @@ async def test_an_outcome_may_come_later(
     assert result["result"] == "repeated"
     assert [entry["outcome"] for entry in await entries(client, courier)] == ["let_in"]
     assert await differences(client, gate) == []
+
+
+async def test_an_outcome_that_comes_after_the_annulment_makes_no_entry(
+    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    (code,) = await mint(client, courier)
+    scan = gate.offline(code, 1, clock(), verdict="check", reason="bundle_stale")
+    await upload(client, gate, scan)
+    await take_back(client, gate, scan)
+    (result,) = await upload(client, gate, scan | {"outcome": "let_in"})
+    assert result["result"] == "repeated"
+    assert await entries(client, courier) == []
+    presence = await client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
+    assert presence.json()["count"] == 0
 
 
 def broken(scan: Mapping[str, Any], **changed: Any) -> dict[str, Any]:
