@@ -150,6 +150,10 @@ async def test_a_difference_stands_until_somebody_of_the_gate_ticks_it_off(
     assert await differences(client, gate) == []
     ticked = (await client.get(f"{path}?ticked=true", headers=gate.guard)).json()["items"]
     assert [item["id"] for item in ticked] == [items[0]["id"]]
+    # It says whose code it was, so it is there for a guard only while on shift.
+    assert (await client.delete("/v1/shifts/current", headers=gate.guard)).status_code == 204
+    assert (await client.get(path, headers=gate.guard)).status_code == 404
+    assert (await client.put(tick, headers=gate.guard)).status_code == 404
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
