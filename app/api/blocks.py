@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, status
+from fastapi import APIRouter, status
 
 from app.api.body import JsonRoute
-from app.api.dependencies import ReadWork, WriteWork, reading, writing
+from app.api.dependencies import AcceptLanguage, ReadWork, WriteWork, reading, writing
 from app.api.problems import problem_responses
 from app.api.schemas.base import Id
 from app.api.schemas.blocks import (
@@ -43,9 +43,6 @@ ManagerReading = Annotated[Work, reading(Role.property_manager)]
 ManagerWriting = Annotated[Work, writing(Role.property_manager)]
 ReviewerReading = Annotated[Work, reading(Role.reviewer)]
 ReviewerWriting = Annotated[Work, writing(Role.reviewer)]
-AcceptLanguage = Annotated[
-    str | None, Header(description="`zh` or `en`; Chinese unless English is preferred.")
-]
 
 
 @router.post(

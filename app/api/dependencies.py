@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.api.walls import remember_account
@@ -150,3 +150,7 @@ async def signed_work(
 
 OpenSignedWork = Annotated[Callable[..., AbstractAsyncContextManager[Work]], Depends(signed_work)]
 """`async with open_work(write=False) as work:`, as often as the route needs."""
+
+AcceptLanguage = Annotated[
+    str | None, Header(description="`zh` or `en`; Chinese unless English is preferred.")
+]

@@ -5,9 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from app.api.body import JsonRoute
-from app.api.dependencies import CurrentClaims, CurrentRuntime, OpenSignedWork, reading, writing
+from app.api.dependencies import (
+    AcceptLanguage,
+    CurrentClaims,
+    CurrentRuntime,
+    OpenSignedWork,
+    reading,
+    writing,
+)
 from app.api.problems import problem_responses
-from app.api.scans import AcceptLanguage, EnrolmentId
+from app.api.scans import EnrolmentId
 from app.api.schemas.base import Id
 from app.api.schemas.offline import (
     Difference,

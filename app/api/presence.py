@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from app.api.body import JsonRoute
-from app.api.dependencies import ReadWork, reading
+from app.api.dependencies import AcceptLanguage, ReadWork, reading
 from app.api.problems import problem_responses
-from app.api.scans import AcceptLanguage
 from app.api.schemas.base import Id, Instant
 from app.api.schemas.paging import Cursor, Limit
 from app.api.schemas.presence import CompoundStay, CompoundStays, GateScans, OwnStays, Presence, Stay

@@ -3,13 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Path
 from fastapi.responses import Response as PlainResponse
 
 from app.api.body import JsonRoute
-from app.api.dependencies import CurrentClaims, CurrentRuntime, ReadWork, WriteWork, reading
+from app.api.dependencies import AcceptLanguage, CurrentClaims, CurrentRuntime, ReadWork, WriteWork, reading
 from app.api.problems import problem_responses
-from app.api.schemas.base import Id, Opaque
+from app.api.schemas.base import Id
+from app.api.schemas.paging import Cursor, Limit
 from app.api.schemas.scans import (
     AnnulmentMade,
     CompoundEntries,
@@ -24,7 +25,7 @@ from app.api.schemas.scans import (
 from app.errors import Forbidden, MalformedRequest, NotFound, Unauthenticated
 from app.language import preferred
 from app.models.accounts import Role
-from app.pagination import LARGEST_PAGE, PAGE_SIZE
+from app.pagination import PAGE_SIZE
 from app.services.compounds.errors import GateClosed
 from app.services.scans import outcomes, queries
 from app.services.scans.errors import (
@@ -41,13 +42,8 @@ from app.work import Work
 
 router = APIRouter(prefix="/v1", tags=["scans"], route_class=JsonRoute)
 
-AcceptLanguage = Annotated[
-    str | None, Header(description="`zh` or `en`; Chinese unless English is preferred.")
-]
 EnrolmentId = Annotated[Id, Path(description="The device's place at its gate.")]
 ScanId = Annotated[Id, Path(description="The id that the device made for the scan.")]
-Cursor = Annotated[Annotated[str, Opaque(1, 64)] | None, Query(description="From the page before.")]
-Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Items of a page.")]
 
 
 @router.post(

@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from app.api.body import JsonRoute
-from app.api.dependencies import reading
+from app.api.dependencies import AcceptLanguage, reading
 from app.api.problems import problem_responses
-from app.api.scans import AcceptLanguage
 from app.api.schemas.base import Id
 from app.api.schemas.simulations import Simulation, SimulationAsked
 from app.errors import Forbidden, MalformedRequest, NotFound, Unauthenticated
