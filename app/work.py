@@ -1,7 +1,7 @@
 """One unit of work: one transaction, one fixed time, one actor."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -145,3 +145,7 @@ async def begin_work(
     """A unit of work in a transaction of its own: returning commits, raising rolls back."""
     async with database.session(write=write) as session:
         yield Work(session, now, actor, deployment)
+
+
+OpenSignedWork = Callable[..., AbstractAsyncContextManager[Work]]
+"""Opens a transaction of its own for the signed-in caller: `open_work(write=True)`."""

@@ -1,7 +1,6 @@
 """Staff accounts: made and reset by a security administrator, set up by their owner."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -27,13 +26,10 @@ from app.services.accounts.passwords import hashes
 from app.services.accounts.rules import fits_password, normal_login
 from app.services.accounts.sign_ins import end_all_sign_ins
 from app.services.accounts.staff_sign_in import OpenWork, password_hash_after_count
-from app.work import Scope, Work
+from app.work import OpenSignedWork, Scope, Work
 
 SETUP_LIFETIME = timedelta(hours=72)
 """As an invitation's: it goes from hand to hand and should not lie about."""
-
-OpenSignedWork = Callable[..., AbstractAsyncContextManager[Work]]
-"""Opens a transaction for the signed-in account; `write` says of which kind."""
 
 
 @dataclass(frozen=True, slots=True)

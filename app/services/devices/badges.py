@@ -1,7 +1,5 @@
 """Badges: the number and PIN by which a guard starts a shift on a shared device."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
@@ -21,10 +19,7 @@ from app.services.accounts.rules import TAKES_SHIFTS
 from app.services.compounds.sight import reach_compound
 from app.services.devices.errors import PinLocked, PinUnfit
 from app.services.devices.rules import fits_pin
-from app.work import Work
-
-OpenSignedWork = Callable[..., AbstractAsyncContextManager[Work]]
-"""Opens a transaction of its own for the signed-in caller: `open_work(write=True)`."""
+from app.work import OpenSignedWork, Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Starts shifts on a shared device by a code or PIN, where the guard's own WeChat is not at hand."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -22,10 +20,7 @@ from app.services.devices.errors import EnrolmentClosed, PinRefused, ShiftCodeUn
 from app.services.devices.rules import LONGEST_SHIFT
 from app.services.devices.shift_codes import lock_shift_code
 from app.services.devices.shifts import PlacedShift, begin_shift, end_open_shifts
-from app.work import Actor, Work
-
-OpenSignedWork = Callable[..., AbstractAsyncContextManager[Work]]
-"""Opens a transaction of its own for the signed-in caller: `open_work(write=True)`."""
+from app.work import Actor, OpenSignedWork, Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """Takes in the scans that a device made while it was alone: an answer to each, whatever the others."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -23,10 +22,7 @@ from app.services.scans.answers import Answer, StoredScan
 from app.services.scans.errors import ScanConflict
 from app.services.scans.presentation import OfflineAnswer, Presentation
 from app.services.scans.whereabouts import Passage
-from app.work import Work
-
-OpenSignedWork = Callable[..., AbstractAsyncContextManager[Work]]
-"""Opens a transaction of its own for the signed-in caller: `open_work(write=True)`."""
+from app.work import OpenSignedWork, Work
 
 _logger = structlog.get_logger(__name__)
 
