@@ -78,7 +78,7 @@ def said(
     return found.verdict, found.reason
 
 
-USED = (CodeKey("5000", "07", SUB, JTI),)
+USED = tuple(CodeKey(iss, "07", SUB, JTI) for iss in ("5000", "5101"))
 CLOSED: tuple[dict[str, Any], ...] = (
     {
         "kind": "closure",
