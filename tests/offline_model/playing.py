@@ -55,6 +55,7 @@ async def play(world: World, steps: list[Step]) -> None:
         for held in run.devices:
             await held.scanner.sync()
         for step in steps:
+            world.clock.advance(milliseconds=1 + step.chance % 400)
             await STEPPING[step.what](world, run, step)
         for held in run.devices:
             await _come_back(held)
