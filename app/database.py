@@ -132,15 +132,6 @@ class Database:
         if found != head:
             raise SchemaBehind(found, head)
 
-    @property
-    def may_fall_silent(self) -> bool:
-        """Whether the database is at the other end of a network, which may forget a connection."""
-        return self.dialect == "postgresql"
-
-    async def give_up_connections(self) -> None:
-        """Takes no connection of now any more: those in use end with whoever uses them."""
-        await self._writer.dispose(close=False)
-
     async def close(self) -> None:
         """Closes all connections."""
         await self._writer.dispose()
@@ -163,10 +154,6 @@ class BoundDatabase(Database):
             autoflush=False,
             join_transaction_mode="create_savepoint",
         )
-
-    @override
-    async def give_up_connections(self) -> None:
-        """The connection belongs to whoever gave it."""
 
     @override
     async def close(self) -> None:

@@ -1,13 +1,12 @@
 """Gathers the scans that arrive together, so that one transaction stores them all."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.clock import Clock
 from app.database import Database
-from app.errors import Problem, Unavailable
+from app.errors import Problem
 from app.services.scans.admission import admit
 from app.services.scans.answers import Answer
 from app.services.scans.errors import GateBusy
@@ -20,10 +19,6 @@ GATE = Actor.command("gate")
 """Who admits: no account in particular, since a list holds the scans of many."""
 MOST_WAITING = 4096
 """Scans that may wait. At the slowest measured rate these are stored within the patience of a guard."""
-
-SILENT_AFTER = 4.0
-"""Seconds. A list takes tens of milliseconds and waits at most for one other; who has heard nothing for so
-long is not being listened to, and a guard is answered 503 within the five seconds that an outage may cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +40,6 @@ class Gathering:
         self._clock = clock
         self._waiting: list[_Waiting] = []
         self._running: asyncio.Task[None] | None = None
-        self._abandoned: set[asyncio.Task[list[Answer | Problem]]] = set()
 
     async def admit(self, presentation: Presentation) -> Answer:
         """The answer to one scan, given after the commit that stored it.
@@ -67,46 +61,10 @@ class Gathering:
         """Waits until everything that was taken is stored."""
         while self._running is not None:
             await asyncio.wait([self._running])
-        if self._abandoned:
-            await asyncio.wait(self._abandoned, timeout=SILENT_AFTER)
 
     def _start(self) -> None:
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-
-    async def _admit(self, batch: Sequence[_Waiting]) -> list[Answer | Problem]:
-        async with self._database.session() as session:
-            # The clock is read under the lock, which on SQLite another process may hold for seconds.
-            work = Work(session, self._clock(), GATE, self._deployment)
-            return await admit(work, [waiting.presentation for waiting in batch])
-
-    async def _within_patience(
-        self, admission: Coroutine[Any, Any, list[Answer | Problem]]
-    ) -> list[Answer | Problem]:
-        """The results of `admission`; raises Unavailable where the database has fallen silent.
-
-        Nobody is told of a connection whose other end forgot it, and the pool would hand out the next
-        one: so all are given up together. Whatever the silent transaction did is found by its scan ids
-        when the guards send again.
-        """
-        attempt = asyncio.create_task(admission)
-        if self._database.may_fall_silent:
-            await asyncio.wait([attempt], timeout=SILENT_AFTER)
-            if not attempt.done():
-                self._abandon(attempt)
-                await self._database.give_up_connections()
-                raise Unavailable(retry_after=1)
-        return await attempt
-
-    def _abandon(self, attempt: asyncio.Task[list[Answer | Problem]]) -> None:
-        self._abandoned.add(attempt)
-        attempt.add_done_callback(self._forget)
-        attempt.cancel()
-
-    def _forget(self, attempt: asyncio.Task[list[Answer | Problem]]) -> None:
-        self._abandoned.discard(attempt)
-        if not attempt.cancelled():
-            attempt.exception()  # looked at, so that nobody is told of it: its callers have been answered
 
     async def _run(self) -> None:
         while self._waiting:
@@ -118,7 +76,10 @@ class Gathering:
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
         try:
-            results = await self._within_patience(self._admit(batch))
+            async with self._database.session() as session:
+                # The clock is read under the lock, which on SQLite another process may hold for seconds.
+                work = Work(session, self._clock(), GATE, self._deployment)
+                results = await admit(work, [waiting.presentation for waiting in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, not to this task
             if len(batch) > 1 and not isinstance(error, Problem):
                 # One scan that breaks must not take the others down with it.
