@@ -23,6 +23,7 @@ from app.errors import Forbidden, NotFound, Unauthenticated
 from app.language import preferred
 from app.pagination import PAGE_SIZE, read_cursor
 from app.services.scans import inbox, offline
+from app.services.scans.watching import WATCHES
 from app.work import Work
 
 router = APIRouter(prefix="/v1", tags=["scans"], route_class=JsonRoute)
@@ -75,14 +76,17 @@ async def upload(
 )
 async def list_differences(
     gate_id: GateId,
-    work: Annotated[Work, reading(*inbox.READS_INBOX)],
+    work: Annotated[Work, reading(*WATCHES)],
     *,
     ticked: Annotated[bool, Query(description="Those ticked off instead of the others.")] = False,
     cursor: Cursor = None,
     limit: Limit = PAGE_SIZE,
     accept_language: AcceptLanguage = None,
 ) -> Differences:
-    """The inbox of a gate, the oldest first. For guards and property managers of its compound."""
+    """The inbox of a gate, the oldest first.
+
+    For property managers of the compound, and guards while on shift at one of its gates.
+    """
     page = await inbox.list_differences(
         work, gate_id=gate_id, ticked=ticked, after=read_cursor(cursor), limit=limit
     )
@@ -101,9 +105,12 @@ async def list_differences(
 async def tick_difference(
     gate_id: GateId,
     difference_id: Annotated[Id, Path(description="The difference.")],
-    work: Annotated[Work, writing(*inbox.READS_INBOX)],
+    work: Annotated[Work, writing(*WATCHES)],
     accept_language: AcceptLanguage = None,
 ) -> Difference:
-    """Seen by somebody; again changes nothing. For guards and property managers of the compound."""
+    """Seen by somebody; again changes nothing.
+
+    For property managers of the compound, and guards while on shift at one of its gates.
+    """
     noted = await inbox.tick_off(work, gate_id=gate_id, difference_id=difference_id)
     return Difference.of(noted, preferred(accept_language))

@@ -17,6 +17,7 @@ from app.models.blocks import Block
 from app.models.couriers import Person
 from app.models.scans import Scan
 from app.runtime import Runtime
+from app.services.blocks.appeals import decide_appeal
 from app.settings import Secrets, Settings
 from tests.clocks import SettableClock
 from tests.conftest import NOON
@@ -275,3 +276,22 @@ async def test_of_fifty_at_once_one_wins(racing: Runtime) -> None:
         assert await session.scalar(select(func.count()).select_from(Block)) == 2
     assert await holds(racing, gate, courier) is winner["upheld"]
     assert (await kept(racing))[0][:3] == ["blocks.made", "blocks.made", "blocks.appealed"]
+
+
+async def test_a_block_made_while_an_appeal_is_being_granted_is_refuted(racing: Runtime) -> None:
+    gate = await open_gate(racing, name="翠湖苑")
+    courier = await bring_courier(racing, serial=1)
+    manager = await manage(racing, gate)
+    transport = httpx.ASGITransport(app=create_app(racing), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://huixin.test") as client:
+        entry = await enter(client, gate, courier)
+        block_id = await blocked(client, gate, manager, entry)
+        await client.put(f"{OWN}/{block_id}/appeal", json={"text": "不是我"}, headers=courier.headers)
+        async with seeding(racing) as work:
+            await decide_appeal(work, block_id=UUID(block_id), uphold=False, reason="查无此事")
+            await work.session.flush()
+            another = asyncio.create_task(client.post(blocks_of(gate), json=naming(entry), headers=manager))
+            await asyncio.sleep(0.5)
+        reply = await another
+    assert (reply.status_code, reply.json()["code"]) == (409, "block_refuted")
+    assert not await holds(racing, gate, courier)

@@ -17,6 +17,7 @@ from app.services.couriers.states import change_state
 from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
+from tests.factories.passages import take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
 
@@ -149,6 +150,10 @@ async def test_a_difference_stands_until_somebody_of_the_gate_ticks_it_off(
     assert await differences(client, gate) == []
     ticked = (await client.get(f"{path}?ticked=true", headers=gate.guard)).json()["items"]
     assert [item["id"] for item in ticked] == [items[0]["id"]]
+    # It says whose code it was, so it is there for a guard only while on shift.
+    assert (await client.delete("/v1/shifts/current", headers=gate.guard)).status_code == 204
+    assert (await client.get(path, headers=gate.guard)).status_code == 404
+    assert (await client.put(tick, headers=gate.guard)).status_code == 404
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -225,6 +230,20 @@ async def test_an_outcome_may_come_later(
     assert result["result"] == "repeated"
     assert [entry["outcome"] for entry in await entries(client, courier)] == ["let_in"]
     assert await differences(client, gate) == []
+
+
+async def test_an_outcome_that_comes_after_the_annulment_makes_no_entry(
+    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    (code,) = await mint(client, courier)
+    scan = gate.offline(code, 1, clock(), verdict="check", reason="bundle_stale")
+    await upload(client, gate, scan)
+    await take_back(client, gate, scan)
+    (result,) = await upload(client, gate, scan | {"outcome": "let_in"})
+    assert result["result"] == "repeated"
+    assert await entries(client, courier) == []
+    presence = await client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
+    assert presence.json()["count"] == 0
 
 
 def broken(scan: Mapping[str, Any], **changed: Any) -> dict[str, Any]:

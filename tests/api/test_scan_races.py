@@ -17,6 +17,7 @@ from app.models.scans import CodeUse, Direction, Scan, ScanKey, ScanOutcome
 from app.runtime import Runtime
 from app.services.codes.format import LATE, TTL_UNIT
 from app.services.codes.minting import LIFE_UNITS
+from app.services.couriers.states import lock_courier
 from app.services.scans.admission import admit
 from app.services.scans.answers import Answer
 from app.services.scans.gathering import LARGEST_LIST
@@ -101,6 +102,24 @@ async def test_one_code_shown_a_hundred_times_at_once_admits_once(
         process.clock.advance(seconds=1)
         after = (await post(process, gate, gate.scan(code))).json()
         assert (after["verdict"], after["reason"]) == ("refuse", "expired")
+
+
+async def test_a_first_entry_does_not_wait_for_who_holds_the_courier(
+    processes: tuple[Process, Process],
+    gates: tuple[WorkingGate, WorkingGate],
+    courier: WorkingCourier,
+    own_database: Database,
+) -> None:
+    """A reviewer's transaction may last; what names the courier for the first time is stored meanwhile."""
+    if own_database.dialect == "sqlite":
+        pytest.skip("one writer at a time")
+    (code,) = await mint(processes[0].client, courier)
+    runtime, now = processes[1].runtime, processes[1].clock()
+    async with begin_work(runtime.database, runtime.deployment, now=now, actor=Actor.command("test")) as work:
+        await lock_courier(work, courier_id=courier.courier.id)
+        async with asyncio.timeout(5):
+            reply = await post(processes[0], gates[0], gates[0].scan(code))
+    assert (reply.status_code, reply.json()["verdict"]) == (200, "admit")
 
 
 async def test_one_scan_sent_fifty_times_at_once_is_stored_once(

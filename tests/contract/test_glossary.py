@@ -1,6 +1,7 @@
 """Tables, paths, tags and roles say the words of docs/glossary.md and no others."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -40,6 +41,19 @@ def _unknown(name: str) -> set[str]:
 @pytest.mark.parametrize("table", sorted(Base.metadata.tables))
 def test_every_table_says_a_word_of_the_glossary(table: str) -> None:
     assert _unknown(table) == set()
+
+
+def test_every_term_stands_once() -> None:
+    """Two merged versions of a line are two meanings of a word."""
+    lines = GLOSSARY.read_text("utf-8").splitlines()
+    assert [line for line in lines if re.match(r"(<{7}|={7}|>{7})", line)] == []
+    terms = Counter(
+        term.strip()
+        for line in lines
+        if line.startswith("| ") and not line.startswith(("| word", "| role"))
+        for term in line.split("|")[1].split(",")
+    )
+    assert [term for term, times in terms.items() if times > 1] == []
 
 
 @pytest.mark.parametrize("role", Role)

@@ -91,7 +91,7 @@ def read_bundle(text: str, keys: Keys, *, enrolment: str, least: int, at: dateti
         blocked=_handles(claims.get("blocked") or ""),
         seen=None if (seen := claims.get("seen")) is None else _handles(seen),
         zone=claims.get("zone") or "UTC",
-        when_offline=rules.get("when_offline") or "admit",
+        when_offline=rules.get("when_offline") or "admit_and_flag",
         clauses=tuple(rules.get("clauses") or ()),
         calendar={date.fromisoformat(day): off for day, off in (claims.get("calendar") or {}).items()},
     )

@@ -56,9 +56,6 @@ async def make_block(
         raise BlockTermUnfit(days=LONGEST.days)
     entry = await _find_entry(work, compound_id, entry_id)
     pair = and_(Block.compound_id == compound_id, Block.courier_id == entry.courier_id)
-    granted = select(Block.id).where(pair, Block.upheld.is_(False), Block.decided_at >= entry.happened_at)
-    if await work.session.scalar(granted.limit(1)) is not None:
-        raise BlockRefuted
     # One that ran out is no longer the one of this pair.
     await work.session.execute(
         update(Block)
@@ -81,6 +78,10 @@ async def make_block(
         .on_conflict_do_nothing()
         .returning(Block.id)
     )
+    # Asked now, since inserting has waited for a decision about the block that stood in the way.
+    granted = select(Block.id).where(pair, Block.upheld.is_(False), Block.decided_at >= entry.happened_at)
+    if await work.session.scalar(granted.limit(1)) is not None:
+        raise BlockRefuted
     if block_id is None:
         raise AlreadyBlocked
     block = await work.session.get_one(Block, block_id)

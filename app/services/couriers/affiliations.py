@@ -123,7 +123,7 @@ async def end_by_roster(work: Work, *, entries: Sequence[RosterEntry], reason: s
                     Affiliation.ended_at.is_(None),
                 )
                 .order_by(Person.document_index, Affiliation.id)
-                .with_for_update(of=Courier)
+                .with_for_update(of=Courier, key_share=True)
             )
         ).all()
         ties: dict[UUID, tuple[Courier, list[Affiliation]]] = {}

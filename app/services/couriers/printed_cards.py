@@ -87,7 +87,9 @@ async def list_printed_cards(work: Work, *, courier_id: UUID) -> Sequence[Printe
 
 
 async def _lock_for_reviewer(work: Work, courier_id: UUID) -> Courier:
-    courier = await work.session.get(Courier, courier_id, with_for_update=True, populate_existing=True)
+    courier = await work.session.get(
+        Courier, courier_id, with_for_update={"key_share": True}, populate_existing=True
+    )
     if courier is None or not work.actor.may(Role.reviewer):
         raise NotFound
     return courier

@@ -40,7 +40,7 @@ async def claim_profile(work: Work, *, claim: Claim) -> None:
             select(Courier, Person)
             .join(Person, Person.id == Courier.person_id)
             .where(or_(Person.document_index == document, Person.next_document_index == document))
-            .with_for_update(of=Courier)
+            .with_for_update(of=Courier, key_share=True)
         )
     ).one_or_none()
     if found is None:

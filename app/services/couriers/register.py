@@ -265,7 +265,7 @@ async def _known_at_desk(work: Work, application: Application, identity: Identit
             select(Courier, Person)
             .join(Person, Person.id == Courier.person_id)
             .where(or_(Person.document_index == document, Person.next_document_index == document))
-            .with_for_update(of=Courier)
+            .with_for_update(of=Courier, key_share=True)
         )
     ).one()
     audit.record(work, LOOKED_UP, subject_kind="courier", subject_id=courier.id, reason=reason)

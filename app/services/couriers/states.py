@@ -83,8 +83,13 @@ async def renew_card(work: Work, *, courier: Courier) -> None:
 
 
 async def lock_courier(work: Work, *, courier_id: UUID) -> Courier:
-    """The courier, held until the transaction ends; raises NotFound."""
-    courier = await work.session.get(Courier, courier_id, with_for_update=True, populate_existing=True)
+    """The courier, held until the transaction ends; raises NotFound.
+
+    Held as every lock of a courier: rows that only name the courier, as a scan's do, need not wait.
+    """
+    courier = await work.session.get(
+        Courier, courier_id, with_for_update={"key_share": True}, populate_existing=True
+    )
     if courier is None:
         raise NotFound
     return courier
@@ -93,7 +98,9 @@ async def lock_courier(work: Work, *, courier_id: UUID) -> Courier:
 async def find_own_courier(work: Work, *, lock: bool) -> Courier | None:
     """The signed-in account's own courier profile; with `lock` held until the transaction ends."""
     query = select(Courier).where(Courier.account_id == work.actor.account_id)
-    courier: Courier | None = await work.session.scalar(query.with_for_update() if lock else query)
+    courier: Courier | None = await work.session.scalar(
+        query.with_for_update(key_share=True) if lock else query
+    )
     return courier
 
 

@@ -93,7 +93,7 @@ async def verify_by_roster(work: Work, *, entries: Sequence[RosterEntry]) -> int
                     ),
                 )
                 .order_by(Person.document_index)
-                .with_for_update(of=Courier)
+                .with_for_update(of=Courier, key_share=True)
             )
         ).all()
         known = [

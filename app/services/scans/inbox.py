@@ -2,22 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, and_, select
 
 from app.errors import NotFound
-from app.models.accounts import Role
-from app.models.couriers import Card, Courier, Person
 from app.models.scans import Difference, Direction, Outcome, Scan, ScanOutcome, Verdict
 from app.pagination import Page, page_of
-from app.services.compounds.sight import reach_gate
-from app.services.couriers.cards import CardFace, open_card
+from app.services.couriers.cards import CardFace
+from app.services.scans.faces import face_of, with_faces
 from app.services.scans.reasons import Reason
+from app.services.scans.watching import watch_gate
 from app.work import Work
-
-READS_INBOX = (Role.guard, Role.property_manager)
-"""Whom it concerns: those who stand at the gate and those who answer for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +41,9 @@ async def list_differences(
 ) -> Page[NotedDifference]:
     """The differences of a gate, those ticked off or the others, the oldest first.
 
-    For guards and property managers of the compound. Raises NotFound for another's gate.
+    For property managers of the compound and guards on shift there. Raises NotFound for others.
     """
-    await reach_gate(work, *READS_INBOX, gate_id=gate_id)
+    await watch_gate(work, gate_id=gate_id)
     done = Difference.ticked_at.is_not(None) if ticked else Difference.ticked_at.is_(None)
     query = _with_scan().where(Difference.gate_id == gate_id, done).order_by(Difference.id).limit(limit + 1)
     if after is not None:
@@ -58,9 +55,9 @@ async def list_differences(
 async def tick_off(work: Work, *, gate_id: UUID, difference_id: UUID) -> NotedDifference:
     """Marks a difference as seen; again changes nothing.
 
-    For guards and property managers of the compound. Raises NotFound.
+    For property managers of the compound and guards on shift there. Raises NotFound.
     """
-    await reach_gate(work, *READS_INBOX, gate_id=gate_id)
+    await watch_gate(work, gate_id=gate_id)
     difference = await work.session.get(Difference, difference_id, with_for_update=True)
     if difference is None or difference.gate_id != gate_id:
         raise NotFound
@@ -71,26 +68,17 @@ async def tick_off(work: Work, *, gate_id: UUID, difference_id: UUID) -> NotedDi
     return _noted(work, row)
 
 
-Found = tuple[Difference, Scan, str | None, bytes | None, UUID | None, bytes | None]
-"""A difference, its scan, the outcome, and what the card is opened with."""
-
-
-def _with_scan() -> Select[*Found]:
-    return (
-        select(Difference, Scan, ScanOutcome.outcome, Card.sealed, Courier.person_id, Person.wrapped_key)
+def _with_scan() -> Select[*tuple[Any, ...]]:
+    query: Select[*tuple[Any, ...]] = (
+        select(Difference, Scan, ScanOutcome.outcome)
         .join(Scan, and_(Scan.id == Difference.scan, Scan.recorded_at == Difference.recorded_at))
         .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-        .outerjoin(Courier, Courier.id == Scan.courier_id)
-        .outerjoin(Person, Person.id == Courier.person_id)
-        .outerjoin(Card, Card.id == Scan.card_id)
     )
+    return with_faces(query, Scan)
 
 
-def _noted(work: Work, row: Row[*Found]) -> NotedDifference:
-    difference, scan, outcome, sealed, person_id, wrapped = row
-    card = None
-    if scan.card_id and sealed and person_id and wrapped:
-        card = open_card(work.vault, wrapped, person_id, scan.card_id, sealed)
+def _noted(work: Work, row: Row[*tuple[Any, ...]]) -> NotedDifference:
+    difference, scan = row.Difference, row.Scan
     return NotedDifference(
         id=difference.id,
         reason=difference.reason,
@@ -99,8 +87,8 @@ def _noted(work: Work, row: Row[*Found]) -> NotedDifference:
         direction=Direction(scan.direction),
         verdict=Verdict(scan.verdict),
         told=Reason(scan.reason),
-        outcome=Outcome(outcome) if outcome else None,
-        card=card,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        card=face_of(work, row),
         noted_at=difference.noted_at,
         ticked_at=difference.ticked_at,
     )

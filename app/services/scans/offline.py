@@ -10,19 +10,23 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select
 
+from app.database import fetch
 from app.errors import NotFound, Problem, Unavailable
 from app.logs import outline
 from app.models.devices import Device, Enrolment
-from app.models.scans import Outcome, ScanOutcome, Verdict
+from app.models.scans import Outcome, ScanAnnulment, ScanKey, ScanOutcome, Verdict
 from app.services.codes.reading import CodeReader, Read
-from app.services.lists import insert_fresh, table_of
+from app.services.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans import differences, whereabouts
 from app.services.scans.admission import admit
-from app.services.scans.answers import Answer
+from app.services.scans.answers import Answer, StoredScan
 from app.services.scans.errors import ScanConflict
-from app.services.scans.presentation import Presentation
+from app.services.scans.presentation import OfflineAnswer, Presentation
 from app.services.scans.whereabouts import Passage
 from app.work import Work
+
+OpenSignedWork = Callable[..., AbstractAsyncContextManager[Work]]
+"""Opens a transaction of its own for the signed-in caller: `open_work(write=True)`."""
 
 _logger = structlog.get_logger(__name__)
 
@@ -74,36 +78,28 @@ async def read_all(reader: CodeReader, texts: Sequence[str]) -> list[Read]:
 
 
 async def upload(
-    open_work: Callable[..., AbstractAsyncContextManager[Work]],
-    *,
-    enrolment_id: UUID,
-    presentations: Sequence[Presentation],
+    open_work: OpenSignedWork, *, enrolment_id: UUID, presentations: Sequence[Presentation]
 ) -> list[Uploaded]:
     """Stores scans that a device made offline; one result each, in the same order.
 
-    All in one transaction; where one breaks it, each in one of its own, so that it does not keep the
-    others away. In whatever order and however often scans are sent, the same is stored. Raises NotFound for
-    a place that the calling device never had, and Unavailable where the database is away: then nothing
-    was stored that is not answered.
+    All in one transaction, and what repeated ones tell besides in a second; where one scan breaks either,
+    each goes by itself, so that it does not keep the others away. In whatever order and however often
+    scans are sent, the same is stored. Raises NotFound for a place that the calling device never had, and
+    Unavailable where the database is away: then nothing was stored that may not be sent again.
     """
     try:
-        async with open_work(write=True) as work:
-            await _require_own_place(work, enrolment_id)
-            return await _store(work, presentations)
+        return await _store(open_work, enrolment_id, presentations)
     except Problem:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is belongs to one of the scans
         # In outline alone: what the error says may hold personal data.
         _logger.error("upload_taken_apart", fault=outline(error))  # noqa: TRY400
-        return [await _store_one(open_work, presentation) for presentation in presentations]
+        return [await _store_one(open_work, enrolment_id, presentation) for presentation in presentations]
 
 
-async def _store_one(
-    open_work: Callable[..., AbstractAsyncContextManager[Work]], presentation: Presentation
-) -> Uploaded:
+async def _store_one(open_work: OpenSignedWork, enrolment_id: UUID, presentation: Presentation) -> Uploaded:
     try:
-        async with open_work(write=True) as work:
-            return (await _store(work, [presentation]))[0]
+        return (await _store(open_work, enrolment_id, [presentation]))[0]
     except Exception as error:  # noqa: BLE001 - the device keeps the scan and sends it again
         return Uploaded(Result.again, None, error if isinstance(error, Problem) else Unavailable())
 
@@ -119,23 +115,30 @@ async def _require_own_place(work: Work, enrolment_id: UUID) -> None:
         raise NotFound
 
 
-async def _store(work: Work, presentations: Sequence[Presentation]) -> list[Uploaded]:
-    found = await admit(work, presentations) if presentations else []
-    await _reconcile(work, zip(presentations, found, strict=True))
+async def _store(
+    open_work: OpenSignedWork, enrolment_id: UUID, presentations: Sequence[Presentation]
+) -> list[Uploaded]:
+    async with open_work(write=True) as work:
+        await _require_own_place(work, enrolment_id)
+        found = await admit(work, presentations) if presentations else []
+    told = [
+        (presentation.offline, each.scan)
+        for presentation, each in zip(presentations, found, strict=True)
+        if isinstance(each, Answer) and each.repeated and presentation.offline is not None
+    ]
+    if told:
+        # In a transaction of its own: it takes locks in the order of the admission, anew.
+        async with open_work(write=True) as work:
+            await _reconcile(work, told)
     return [Uploaded.of(each) for each in found]
 
 
-async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Problem]]) -> None:
+async def _reconcile(work: Work, told: Sequence[tuple[OfflineAnswer, StoredScan]]) -> None:
     """Adds what a repeated scan tells beyond what is stored: what was said and done at the gate after all.
 
     A scan may have been stored online while its answer got lost, whereupon the device decided alone; or
-    it was uploaded before its guard had decided.
+    it was uploaded before its guard had decided. One that was annulled since stays annulled.
     """
-    told = [
-        (presentation.offline, found.scan)
-        for presentation, found in pairs
-        if isinstance(found, Answer) and found.repeated and presentation.offline is not None
-    ]
     await differences.note_unheard(work, told)
     rows = {
         scan.id: {
@@ -149,8 +152,12 @@ async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Pr
     }
     if not rows:
         return
-    added = {row.scan for row in await insert_fresh(work.session, table_of(ScanOutcome), list(rows.values()))}
-    let_in = [scan for _, scan in told if scan.id in added and rows[scan.id]["outcome"] is Outcome.let_in]
+    scans = {scan.id: scan for _, scan in told if scan.id in rows}
+    annulled = await _annulled(work, scans.values())
+    wanted = [rows[scan] for scan in sorted(rows) if scan not in annulled]
+    if not wanted:
+        return
+    added = [row.scan for row in await insert_fresh(work.session, table_of(ScanOutcome), wanted)]
     await whereabouts.keep(
         work,
         (
@@ -164,7 +171,28 @@ async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Pr
                 direction=scan.direction,
                 point=None,
             )
-            for scan in let_in
-            if scan.courier_id is not None
+            for scan in map(scans.__getitem__, added)
+            if scan.courier_id is not None and rows[scan.id]["outcome"] is Outcome.let_in
         ),
     )
+
+
+async def _annulled(work: Work, scans: Iterable[StoredScan]) -> set[UUID]:
+    """Those of `scans` that were taken back; none of the others will be until this is committed."""
+    dialect = dialect_of(work.session)
+    names = [(scan.enrolment_id, scan.scan_id) for scan in scans]
+    await fetch(
+        work.session,
+        select(ScanKey.scan)
+        .where(is_listed([ScanKey.enrolment_id, ScanKey.scan_id], "keys", dialect))
+        # In one order everywhere, so that two processes never wait for each other in a circle.
+        .order_by(ScanKey.enrolment_id, ScanKey.scan_id)
+        .with_for_update(),
+        listed("keys", names, dialect),
+    )
+    rows = await fetch(
+        work.session,
+        select(ScanAnnulment.scan).where(is_listed([ScanAnnulment.scan], "scans", dialect)),
+        listed("scans", [(scan.id,) for scan in scans], dialect),
+    )
+    return {row.scan for row in rows}
