@@ -82,7 +82,7 @@ async def list_differences(
     limit: Limit = PAGE_SIZE,
     accept_language: AcceptLanguage = None,
 ) -> Differences:
-    """The inbox of a gate, the oldest first. For guards and property managers of its compound."""
+    """The inbox of a gate, the oldest first. For property managers, and guards on shift there."""
     page = await inbox.list_differences(
         work, gate_id=gate_id, ticked=ticked, after=read_cursor(cursor), limit=limit
     )
@@ -104,6 +104,6 @@ async def tick_difference(
     work: Annotated[Work, writing(*inbox.READS_INBOX)],
     accept_language: AcceptLanguage = None,
 ) -> Difference:
-    """Seen by somebody; again changes nothing. For guards and property managers of the compound."""
+    """Seen by somebody; again changes nothing. For property managers, and guards on shift there."""
     noted = await inbox.tick_off(work, gate_id=gate_id, difference_id=difference_id)
     return Difference.of(noted, preferred(accept_language))

@@ -17,6 +17,7 @@ from app.services.couriers.states import change_state
 from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
+from tests.factories.passages import manager_of
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
 
@@ -149,6 +150,25 @@ async def test_a_difference_stands_until_somebody_of_the_gate_ticks_it_off(
     assert await differences(client, gate) == []
     ticked = (await client.get(f"{path}?ticked=true", headers=gate.guard)).json()["items"]
     assert [item["id"] for item in ticked] == [items[0]["id"]]
+
+
+async def test_a_guard_reads_and_ticks_off_differences_on_shift_only(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+) -> None:
+    """As with presence: an inbox tells who came, and is nobody's business at home."""
+    (code,) = await mint(client, courier)
+    await upload(client, gate, gate.offline(code, 1, clock() + timedelta(minutes=3)))
+    path = f"/v1/gates/{gate.gate_id}/differences"
+    (item,) = (await client.get(path, headers=gate.guard)).json()["items"]
+    tick = f"{path}/{item['id']}/tick"
+    assert (await client.delete("/v1/shifts/current", headers=gate.guard)).status_code == 204
+    assert (await client.get(path, headers=gate.guard)).status_code == 404
+    assert (await client.put(tick, headers=gate.guard)).status_code == 404
+    assert (await client.put(tick, headers=await manager_of(runtime, gate))).status_code == 200
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

@@ -7,16 +7,15 @@ from uuid import UUID
 from sqlalchemy import Row, Select, and_, select
 
 from app.errors import NotFound
-from app.models.accounts import Role
 from app.models.couriers import Card, Courier, Person
 from app.models.scans import Difference, Direction, Outcome, Scan, ScanOutcome, Verdict
 from app.pagination import Page, page_of
-from app.services.compounds.sight import reach_gate
 from app.services.couriers.cards import CardFace, open_card
 from app.services.scans.reasons import Reason
+from app.services.scans.watching import WATCHES, watch_gate
 from app.work import Work
 
-READS_INBOX = (Role.guard, Role.property_manager)
+READS_INBOX = WATCHES
 """Whom it concerns: those who stand at the gate and those who answer for it."""
 
 
@@ -44,9 +43,10 @@ async def list_differences(
 ) -> Page[NotedDifference]:
     """The differences of a gate, those ticked off or the others, the oldest first.
 
-    For guards and property managers of the compound. Raises NotFound for another's gate.
+    For property managers of the compound and guards on shift there: it tells who came. Raises NotFound
+    for others.
     """
-    await reach_gate(work, *READS_INBOX, gate_id=gate_id)
+    await watch_gate(work, gate_id=gate_id)
     done = Difference.ticked_at.is_not(None) if ticked else Difference.ticked_at.is_(None)
     query = _with_scan().where(Difference.gate_id == gate_id, done).order_by(Difference.id).limit(limit + 1)
     if after is not None:
@@ -58,9 +58,9 @@ async def list_differences(
 async def tick_off(work: Work, *, gate_id: UUID, difference_id: UUID) -> NotedDifference:
     """Marks a difference as seen; again changes nothing.
 
-    For guards and property managers of the compound. Raises NotFound.
+    For property managers of the compound and guards on shift there. Raises NotFound.
     """
-    await reach_gate(work, *READS_INBOX, gate_id=gate_id)
+    await watch_gate(work, gate_id=gate_id)
     difference = await work.session.get(Difference, difference_id, with_for_update=True)
     if difference is None or difference.gate_id != gate_id:
         raise NotFound
