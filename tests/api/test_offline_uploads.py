@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import select
 
 from app.models.couriers import Courier, CourierState
-from app.models.scans import Scan
+from app.models.scans import Scan, ScanOutcome, Whereabouts
 from app.runtime import Runtime
 from app.services.couriers.states import change_state
 from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
-from tests.factories.passages import manager_of
+from tests.factories.passages import manager_of, pass_gate, take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
 
@@ -245,6 +245,30 @@ async def test_an_outcome_may_come_later(
     assert result["result"] == "repeated"
     assert [entry["outcome"] for entry in await entries(client, courier)] == ["let_in"]
     assert await differences(client, gate) == []
+
+
+async def test_from_a_scan_that_was_taken_back_nothing_follows_afterwards(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+) -> None:
+    """The guard took a check back, and the device, which never heard of it, says that it let in."""
+    entry = await pass_gate(client, gate, courier)
+    checked = gate.scan(entry["code"])
+    assert (await client.post("/v1/scans", json=checked, headers=gate.guard)).json()["verdict"] == "check"
+    await take_back(client, gate, entry)
+    await take_back(client, gate, checked)
+    scan = gate.offline(entry["code"], 1, clock(), scan_id=checked["scan_id"])
+    (result,) = await upload(client, gate, scan)
+    assert result["result"] == "repeated"
+    assert await entries(client, courier) == []
+    inside = await client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
+    assert inside.json()["count"] == 0
+    async with runtime.database.session(write=False) as session:
+        assert (await session.scalars(select(ScanOutcome))).all() == []
+        assert (await session.scalars(select(Whereabouts))).all() == []
 
 
 def broken(scan: Mapping[str, Any], **changed: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Takes in the scans that a device made while it was alone: an answer to each, whatever the others."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,15 +10,16 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select
 
+from app.database import fetch
 from app.errors import NotFound, Problem, Unavailable
 from app.logs import outline
 from app.models.devices import Device, Enrolment
-from app.models.scans import Outcome, ScanOutcome, Verdict
+from app.models.scans import Outcome, ScanAnnulment, ScanKey, ScanOutcome, Verdict
 from app.services.codes.reading import CodeReader, Read
-from app.services.lists import insert_fresh, table_of
+from app.services.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans import differences, whereabouts
 from app.services.scans.admission import admit
-from app.services.scans.answers import Answer
+from app.services.scans.answers import Answer, StoredScan
 from app.services.scans.errors import ScanConflict
 from app.services.scans.presentation import Presentation
 from app.services.scans.whereabouts import Passage
@@ -129,7 +130,7 @@ async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Pr
     """Adds what a repeated scan tells beyond what is stored: what was said and done at the gate after all.
 
     A scan may have been stored online while its answer got lost, whereupon the device decided alone; or
-    it was uploaded before its guard had decided.
+    it was uploaded before its guard had decided. From one that was taken back nothing follows any more.
     """
     told = [
         (presentation.offline, found.scan)
@@ -147,6 +148,9 @@ async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Pr
         for offline, scan in told
         if scan.verdict is not Verdict.admit and (offline.let_through or offline.outcome is not None)
     }
+    if rows:
+        open_to_more = await _open_to_more(work, {scan.id: scan for _, scan in told if scan.id in rows})
+        rows = {scan: row for scan, row in rows.items() if scan in open_to_more}
     if not rows:
         return
     added = {row.scan for row in await insert_fresh(work.session, table_of(ScanOutcome), list(rows.values()))}
@@ -168,3 +172,22 @@ async def _reconcile(work: Work, pairs: Iterable[tuple[Presentation, Answer | Pr
             if scan.courier_id is not None
         ),
     )
+
+
+async def _open_to_more(work: Work, scans: Mapping[UUID, StoredScan]) -> set[UUID]:
+    """Those of `scans` from which something may follow: not taken back, nor so until the transaction ends.
+
+    Outcome and annulment of one scan exclude each other, so they take turns. A scan whose turn somebody
+    else has is left to them: waiting here, where couriers are held already, could be for each other.
+    """
+    dialect = dialect_of(work.session)
+    held = (
+        select(ScanKey.scan)
+        .where(is_listed([ScanKey.enrolment_id, ScanKey.scan_id], "keys", dialect))
+        .with_for_update(skip_locked=True, of=ScanKey)
+    )
+    names = [(scan.enrolment_id, scan.scan_id) for scan in scans.values()]
+    ours = {row.scan for row in await fetch(work.session, held, listed("keys", names, dialect))}
+    annulled = select(ScanAnnulment.scan).where(is_listed([ScanAnnulment.scan], "scans", dialect))
+    gone = await fetch(work.session, annulled, listed("scans", [(scan,) for scan in scans], dialect))
+    return ours - {row.scan for row in gone}
