@@ -14,6 +14,7 @@ from app.models.couriers import Courier, CourierState
 from app.models.scans import Scan, ScanOutcome, Whereabouts
 from app.runtime import Runtime
 from app.services.couriers.states import change_state
+from app.services.scans.reasons import Reason
 from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
@@ -269,6 +270,30 @@ async def test_from_a_scan_that_was_taken_back_nothing_follows_afterwards(
     async with runtime.database.session(write=False) as session:
         assert (await session.scalars(select(ScanOutcome))).all() == []
         assert (await session.scalars(select(Whereabouts))).all() == []
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+async def test_an_attempt_online_that_arrives_after_the_upload_is_told_what_the_device_said(
+    client: httpx.AsyncClient,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+    reason: Reason,
+) -> None:
+    (code,) = await mint(client, courier)
+    await pass_gate(client, gate, courier)
+    scan = gate.offline(code, 1, clock(), verdict="check", reason=reason.value)
+    await upload(client, gate, scan)
+    late = gate.scan(code, scan_id=scan["scan_id"])
+    for language in ("zh", "en"):
+        headers = gate.guard | {"accept-language": language}
+        reply = await client.post("/v1/scans", json=late, headers=headers)
+        assert reply.status_code == 200, reply.text
+        said = reply.json()
+        assert (said["verdict"], said["reason"], said["repeated"]) == ("check", reason.value, True)
+        assert said["sentence"]
+        assert "{" not in said["sentence"]
+        assert (said["clause"], said["first_use"], said["conditions"]) == (None, None, [])
 
 
 def broken(scan: Mapping[str, Any], **changed: Any) -> dict[str, Any]:
