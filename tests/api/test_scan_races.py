@@ -15,17 +15,20 @@ from app.database import Database
 from app.ids import new_id
 from app.models.scans import CodeUse, Direction, Scan, ScanKey, ScanOutcome
 from app.runtime import Runtime
+from app.services.accounts.actors import load_actor
 from app.services.codes.format import LATE, TTL_UNIT
 from app.services.codes.minting import LIFE_UNITS
 from app.services.couriers.states import lock_courier
 from app.services.scans.admission import admit
 from app.services.scans.answers import Answer
 from app.services.scans.gathering import LARGEST_LIST
+from app.services.scans.outcomes import annul
 from app.services.scans.presentation import Presentation
 from app.services.tokens import AccessClaims
 from app.settings import Secrets, Settings
-from app.work import Actor, begin_work
+from app.work import Actor, Work, begin_work
 from tests.conftest import NOON
+from tests.factories.passages import pass_gate, take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.processes import Process, start_processes
 
@@ -120,6 +123,29 @@ async def test_a_first_entry_does_not_wait_for_who_holds_the_courier(
         async with asyncio.timeout(5):
             reply = await post(processes[0], gates[0], gates[0].scan(code))
     assert (reply.status_code, reply.json()["verdict"]) == (200, "admit")
+
+
+async def test_two_entries_taken_back_at_once_leave_nobody_inside(
+    processes: tuple[Process, Process],
+    gates: tuple[WorkingGate, WorkingGate],
+    courier: WorkingCourier,
+) -> None:
+    (one, other), (gate, _) = processes, gates
+    earlier = await pass_gate(other.client, gate, courier)
+    for process in processes:
+        process.clock.advance(seconds=1)
+    later = await pass_gate(other.client, gate, courier)
+    claims = one.runtime.access_tokens.read(gate.guard["Authorization"].removeprefix("Bearer "), one.clock)
+    async with one.runtime.database.session() as session:
+        actor = await load_actor(session, claims)
+        work = Work(session, one.clock(), actor, one.runtime.deployment)
+        await annul(work, enrolment_id=gate.enrolment_id, scan_id=UUID(later["scan_id"]), reason="重复扫码")
+        await session.flush()
+        taking_back = asyncio.create_task(take_back(other.client, gate, earlier))
+        await asyncio.sleep(0.5)
+    await taking_back
+    presence = await other.client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
+    assert presence.json()["count"] == 0
 
 
 async def test_one_scan_sent_fifty_times_at_once_is_stored_once(

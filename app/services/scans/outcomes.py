@@ -11,6 +11,7 @@ from app.errors import NotFound
 from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict, Whereabouts
 from app.services import audit
+from app.services.couriers.states import lock_courier
 from app.services.devices.queries import shift_is_open
 from app.services.scans import whereabouts
 from app.services.scans.errors import AnnulmentTooLate, NoOutcomeWanted, OutcomeConflict, ScanAnnulled
@@ -62,6 +63,9 @@ async def annul(work: Work, *, enrolment_id: UUID, scan_id: UUID, reason: str) -
     answers as the first time. Raises NotFound, AnnulmentTooLate.
     """
     scan = await _scan_of_own_shift(work, enrolment_id, scan_id)
+    if scan.courier_id is not None:
+        # Where the courier passed last is read again from the scans: annulments about one take turns.
+        await lock_courier(work, courier_id=scan.courier_id)
     before = await work.session.get(ScanAnnulment, scan.id)
     if before is None and work.now - scan.recorded_at > ANNULLED_WITHIN:
         raise AnnulmentTooLate
