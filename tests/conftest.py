@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 
@@ -17,6 +18,10 @@ from app.work import Actor, Work, begin_work
 from tests.clocks import SettableClock
 from tests.databases import KINDS, migrated_database, postgres_server
 from tests.factories.settings import make_secrets, make_settings
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+# How long an example takes says more about the machine than about the code.
 
 NOON = datetime(2026, 5, 11, 4, 0, tzinfo=UTC)
 """Monday noon in Chongqing."""

@@ -169,6 +169,26 @@ async def test_what_has_ended_meanwhile_is_not_decided(
     assert (late.status_code, late.json()["code"]) == (409, "block_over")
 
 
+async def test_who_lifts_a_block_under_appeal_cannot_make_it_again(
+    client: httpx.AsyncClient,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+    manager: Headers,
+    entry: str,
+) -> None:
+    """Else no appeal would ever come to a decision."""
+    block_id = await blocked(client, gate, manager, entry)
+    appealed = await client.put(f"{OWN}/{block_id}/appeal", json={"text": "不是我"}, headers=courier.headers)
+    assert appealed.status_code == 200, appealed.text
+    clock.advance(minutes=1)
+    assert (await client.delete(f"{blocks_of(gate)}/{block_id}", headers=manager)).status_code == 204
+    clock.advance(minutes=1)
+    again = await client.post(blocks_of(gate), json=naming(entry), headers=manager)
+    assert (again.status_code, again.json()["code"]) == (409, "block_refuted")
+    await blocked(client, gate, manager, await enter(client, gate, courier))
+
+
 async def test_nobody_decides_about_their_own_block_or_appeal(
     client: httpx.AsyncClient,
     runtime: Runtime,

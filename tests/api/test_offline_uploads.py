@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy import select
 
 from app.models.couriers import Courier, CourierState
-from app.models.scans import Scan
+from app.models.scans import Scan, ScanOutcome, Whereabouts
 from app.runtime import Runtime
 from app.services.couriers.states import change_state
+from app.services.scans.reasons import Reason
 from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
-from tests.factories.passages import take_back
+from tests.factories.passages import manager_of, pass_gate, take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
 
@@ -156,6 +157,25 @@ async def test_a_difference_stands_until_somebody_of_the_gate_ticks_it_off(
     assert (await client.put(tick, headers=gate.guard)).status_code == 404
 
 
+async def test_a_guard_reads_and_ticks_off_differences_on_shift_only(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+) -> None:
+    """As with presence: an inbox tells who came, and is nobody's business at home."""
+    (code,) = await mint(client, courier)
+    await upload(client, gate, gate.offline(code, 1, clock() + timedelta(minutes=3)))
+    path = f"/v1/gates/{gate.gate_id}/differences"
+    (item,) = (await client.get(path, headers=gate.guard)).json()["items"]
+    tick = f"{path}/{item['id']}/tick"
+    assert (await client.delete("/v1/shifts/current", headers=gate.guard)).status_code == 204
+    assert (await client.get(path, headers=gate.guard)).status_code == 404
+    assert (await client.put(tick, headers=gate.guard)).status_code == 404
+    assert (await client.put(tick, headers=await manager_of(runtime, gate))).status_code == 200
+
+
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 async def test_the_earliest_use_of_a_code_counts_in_whatever_order_uses_become_known(
     client: httpx.AsyncClient,
@@ -244,6 +264,54 @@ async def test_an_outcome_that_comes_after_the_annulment_makes_no_entry(
     assert await entries(client, courier) == []
     presence = await client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
     assert presence.json()["count"] == 0
+
+
+async def test_from_a_scan_that_was_taken_back_nothing_follows_afterwards(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+) -> None:
+    """The guard took a check back, and the device, which never heard of it, says that it let in."""
+    entry = await pass_gate(client, gate, courier)
+    checked = gate.scan(entry["code"])
+    assert (await client.post("/v1/scans", json=checked, headers=gate.guard)).json()["verdict"] == "check"
+    await take_back(client, gate, entry)
+    await take_back(client, gate, checked)
+    scan = gate.offline(entry["code"], 1, clock(), scan_id=checked["scan_id"])
+    (result,) = await upload(client, gate, scan)
+    assert result["result"] == "repeated"
+    assert await entries(client, courier) == []
+    inside = await client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
+    assert inside.json()["count"] == 0
+    async with runtime.database.session(write=False) as session:
+        assert (await session.scalars(select(ScanOutcome))).all() == []
+        assert (await session.scalars(select(Whereabouts))).all() == []
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+async def test_an_attempt_online_that_arrives_after_the_upload_is_told_what_the_device_said(
+    client: httpx.AsyncClient,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+    reason: Reason,
+) -> None:
+    (code,) = await mint(client, courier)
+    await pass_gate(client, gate, courier)
+    scan = gate.offline(code, 1, clock(), verdict="check", reason=reason.value)
+    await upload(client, gate, scan)
+    late = gate.scan(code, scan_id=scan["scan_id"])
+    for language in ("zh", "en"):
+        headers = gate.guard | {"accept-language": language}
+        reply = await client.post("/v1/scans", json=late, headers=headers)
+        assert reply.status_code == 200, reply.text
+        said = reply.json()
+        assert (said["verdict"], said["reason"], said["repeated"]) == ("check", reason.value, True)
+        assert said["sentence"]
+        assert "{" not in said["sentence"]
+        assert (said["clause"], said["first_use"], said["conditions"]) == (None, None, [])
 
 
 def broken(scan: Mapping[str, Any], **changed: Any) -> dict[str, Any]:

@@ -257,6 +257,21 @@ async def test_a_withdrawal_reaches_it_with_the_next_sync(
     assert scanner.decide(other, "in").reason == "unknown_key"
 
 
+async def test_long_texts_that_somebody_shows_it_hold_nothing_up(
+    client: httpx.AsyncClient, courier: WorkingCourier, scanner: Scanner, network: Network
+) -> None:
+    """Uploads have a largest size, and whoever shows codes to a device decides how long they are."""
+    code, *_ = await mint(client, courier)
+    network.is_cut = True
+    for number in range(60):
+        scanner.decide(f"{number}惠" * 5000, "in")
+    scanner.decide(code, "in")
+    network.is_cut = False
+    await scanner.bring_in()
+    assert (scanner.store.kept(), scanner.troubles) == ([], [])
+    assert await entries(client, courier) == [("admit", None)]
+
+
 async def test_a_lost_reply_changes_nothing_but_the_time_it_takes(
     client: httpx.AsyncClient,
     clock: SettableClock,

@@ -208,6 +208,28 @@ async def test_a_simulation_looks_ahead_and_stores_nothing(
     assert entries == []
 
 
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        ("0001-01-01T00:00:00Z", "verified"),
+        ("2106-02-08T00:00:00Z", "gate_closed_temporarily"),
+        ("9999-12-31T23:59:59Z", "gate_closed_temporarily"),
+    ],
+)
+async def test_a_simulation_asks_the_rules_also_for_times_that_no_code_can_bear(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    gate: WorkingGate,
+    manager: dict[str, str],
+    at: str,
+    reason: str,
+) -> None:
+    assert (await simulate(client, gate, manager, at=at))["reason"] == "verified"
+    await make_rules(runtime, gate, [closure("2100-01-01T00:00:00Z", "9999-12-31T23:59:59Z")])
+    assert (await simulate(client, gate, manager, at=at))["reason"] == reason
+    assert (await simulate(client, gate, manager, at=at, direction="out"))["reason"] == "verified"
+
+
 async def test_simulations_are_for_those_who_keep_the_gate(
     client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, courier: WorkingCourier
 ) -> None:

@@ -21,7 +21,7 @@ from tests.offline_model.model import ScanName, Stored
 from tests.offline_model.world import Handheld, Run, World
 from tests.scanner.scanner import NoAnswer
 
-PASSING = (1, 7, 20, 45, 120, 900)
+PASSING = (1, 1, 2, 3, 5, 7, 12, 20, 45, 120, 900)
 """Seconds."""
 WRONG = tuple(timedelta(seconds=by) for by in (-3 * 86400, -300, -40, -2, 0, 2, 40, 300, 2 * 86400))
 STEPS = (
@@ -55,6 +55,7 @@ async def play(world: World, steps: list[Step]) -> None:
         for held in run.devices:
             await held.scanner.sync()
         for step in steps:
+            world.clock.advance(milliseconds=1 + step.chance % 400)
             await STEPPING[step.what](world, run, step)
         for held in run.devices:
             await _come_back(held)
@@ -126,7 +127,7 @@ async def _repeat(_world: World, run: Run, step: Step) -> None:
     held = run.devices[step.whom]
     if held.sent:
         enrolment, scans = held.sent[step.how % len(held.sent)]
-        if step.chance % 3 == 0:
+        if step.chance % 3 == 0 and ScanName(enrolment, scans[0]["scan_id"]) in run.model.stored:
             turned = "in" if scans[0]["direction"] == "out" else "out"
             scans = [scans[0] | {"direction": turned}, *scans[1:]]
         await held.scanner._ask("POST", f"/v1/enrolments/{enrolment}/scans", json={"scans": scans})

@@ -38,8 +38,8 @@ from tests.scanner.store import Store
 
 PREFIX = "https://hx.example.cn/c/"
 COURIERS = GATES = 2
-CODES = 4
-"""Of each courier, 30 s apart."""
+CODES = 2
+"""Of each courier, 30 s apart: few, so that they are used more than once."""
 
 
 class FailingDatabase(Database):

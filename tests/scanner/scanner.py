@@ -17,6 +17,12 @@ from tests.scanner.store import KeptScan, Store
 MOST_SCANS = 500
 MOST_TEXT = 4096
 """Characters of what was read that an upload may say."""
+UNFIT_AS_A_WHOLE = {
+    httpx.codes.BAD_REQUEST,
+    httpx.codes.REQUEST_ENTITY_TOO_LARGE,
+    httpx.codes.UNPROCESSABLE_ENTITY,
+}
+"""Said of an upload that is as unfit the next time."""
 MEASURED_FOR = timedelta(hours=1)
 """After which the clock is measured anew."""
 OUTCOME_WAIT = timedelta(days=1)
@@ -230,6 +236,9 @@ class Scanner:
         """
         path = f"/v1/enrolments/{batch[0].enrolment}/scans"
         reply = await self._ask("POST", path, json={"scans": [scan.body for scan in batch]})
+        if reply.status_code in UNFIT_AS_A_WHOLE:
+            await self._upload_in_halves(batch, reply)
+            return
         answers = reply.raise_for_status().json()["results"]
         by_result = defaultdict(list)
         for scan, answer in zip(batch, answers, strict=True):
@@ -240,6 +249,16 @@ class Scanner:
         self.troubles += troubles
         if by_result["again"]:
             raise NoAnswer("some are to be sent again later")
+
+    async def _upload_in_halves(self, batch: Sequence[KeptScan], reply: httpx.Response) -> None:
+        """Brings in what the server did not take as a whole, but for single scans that are unfit."""
+        if len(batch) == 1:
+            self.store.forget(scan.scan_id for scan in batch)
+            self.troubles += [Trouble(scan, "refused", reply.json()["code"]) for scan in batch]
+            return
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            await self.upload(half)
 
     def _known(self) -> Known:
         synced_at = self._synced_at

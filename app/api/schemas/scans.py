@@ -113,7 +113,8 @@ class ScanAnswered(Response):
     def of(cls, answer: Answer) -> Self:
         scan = answer.scan
         photo = f"/v1/enrolments/{scan.enrolment_id}/scans/{scan.scan_id}/photo"
-        details = scan.details or {}
+        # A device that decided alone gave a reason, and none of what the server found out afterwards.
+        details = (scan.details or {}) if scan.server_verdict is None else {}
         return cls(
             id=scan.id,
             scan_id=scan.scan_id,

@@ -28,14 +28,14 @@ class AlreadyBlocked(Problem):
 
 
 class BlockRefuted(Problem):
-    """An appeal was granted since; what happened before it is settled."""
+    """An appeal was granted since, or the block lifted while it waited; what happened before is settled."""
 
     status = 409
     code = "block_refuted"
     title = Text("申诉已成立", "Appeal was granted")
     message = Text(
-        "针对此人的禁入已因申诉解除，不得再以此前的通行记录禁入。",
-        "A block of this courier was lifted on appeal, so entries of before it are no ground for another.",
+        "针对此人的禁入已在申诉后解除，不得再以此前的通行记录禁入。",
+        "A block of this courier was lifted after an appeal, so entries of before are no ground for another.",
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, update
 
 from app.database import insert_into
 from app.errors import NotFound
@@ -79,8 +79,8 @@ async def make_block(
         .returning(Block.id)
     )
     # Asked now, since inserting has waited for a decision about the block that stood in the way.
-    granted = select(Block.id).where(pair, Block.upheld.is_(False), Block.decided_at >= entry.happened_at)
-    if await work.session.scalar(granted.limit(1)) is not None:
+    settled = select(Block.id).where(pair, _settles(entry.happened_at))
+    if await work.session.scalar(settled.limit(1)) is not None:
         raise BlockRefuted
     if block_id is None:
         raise AlreadyBlocked
@@ -171,6 +171,21 @@ def known(work: Work, row: Row[*tuple[Any, ...]]) -> KnownBlock:
 async def _known(work: Work, block_id: UUID) -> KnownBlock:
     await work.session.flush()
     return known(work, (await work.session.execute(known_blocks().where(Block.id == block_id))).one())
+
+
+def _settles(happened_at: datetime) -> ColumnElement[bool]:
+    """Whether a block's appeal settled what happened then: it was granted since, or the manager gave way.
+
+    Who could lift a block under appeal and make it again would never have to face a decision.
+    """
+    granted = and_(Block.upheld.is_(False), Block.decided_at >= happened_at)
+    gave_way = and_(
+        Block.appealed_at.is_not(None),
+        Block.decided_at.is_(None),
+        Block.lifted_by.is_not(None),
+        Block.lifted_at >= happened_at,
+    )
+    return or_(granted, gave_way)
 
 
 async def _find_entry(work: Work, compound_id: UUID, entry_id: UUID) -> Row[*tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,11 @@ from app.services.scans.rules import CodeFacts, CourierFacts, Decision, decide
 from app.work import Work
 
 Tie = tuple[KindOfWork, Vehicle]
+
+FIRST_CODE = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_CODE = datetime(2106, 1, 1, tzinfo=UTC)
+"""Codes count seconds since 1970 in four bytes. For other times, at which none can be shown, the rules of
+the compound are asked all the same, and the code is taken for a fresh one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,9 @@ async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> S
     if who.direction is Direction.entry:
         answer = await _ask(work, reached, moment, ties, blocked=blocked)
         instead = await gate_names(work, [answer])
+    shown_at = min(max(moment, FIRST_CODE), LAST_CODE)
     decision = decide(
-        _fresh_code(work, moment, who.direction, language),
+        _fresh_code(work, shown_at, who.direction, language),
         CodeFacts(
             key_state=KeyState.active,
             ours=True,
@@ -93,7 +99,7 @@ async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> S
             entrance=answer,
             gate_closed=not reached.is_open,
         ),
-        moment,
+        shown_at,
     )
     entrance = Entrance.of(answer, instead or {})
     return Simulation(
@@ -143,7 +149,7 @@ def _fresh_code(work: Work, at: datetime, direction: Direction, language: str) -
         iss=work.settings.issuer,
         kid="00",
         sub=bytes(8),
-        iat=max(0, int(at.timestamp())),
+        iat=int(at.timestamp()),
         ttl=LIFE_UNITS,
         jti=bytes(6),
     )

@@ -117,6 +117,10 @@ AFTERWARDS: dict[str, Text] = {
 """What an inbox says where the sentence at the gate would need what is not known there, or reads oddly."""
 
 
+WITHOUT_DETAILS = {reason: AFTERWARDS[reason] for reason in Reason if "{" in SENTENCES[reason].zh}
+"""By reasons whose sentence at the gate has something to fill in."""
+
+
 def difference_sentence(reason: str, language: str) -> str:
     """What is different about a scan, for whoever was at the gate."""
     text = AFTERWARDS.get(reason) or SENTENCES[Reason(reason)]
@@ -124,5 +128,9 @@ def difference_sentence(reason: str, language: str) -> str:
 
 
 def sentence(reason: Reason, language: str, details: dict[str, Any] | None) -> str:
-    """The sentence for `reason` in `language`, filled from the stored `details`."""
-    return SENTENCES[reason].render(language, **(details or {})).rstrip()
+    """The sentence for `reason` in `language`, filled from the stored `details`.
+
+    Without them, where a device alone gave the reason, it is the one that an inbox would show.
+    """
+    text = SENTENCES[reason] if details else WITHOUT_DETAILS.get(reason, SENTENCES[reason])
+    return text.render(language, **(details or {})).rstrip()
