@@ -30,6 +30,7 @@ from app.work import Actor, Work, begin_work
 from tests.conftest import NOON
 from tests.factories.passages import pass_gate, take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.logs import captured_logs
 from tests.processes import Process, start_processes
 
 CROWD = 100
@@ -279,6 +280,34 @@ async def test_an_admission_takes_as_many_statements_for_a_hundred_scans_as_for_
         ]
         statements[size] = await statements_of_admission(here.runtime, presentations)
     assert len(set(statements.values())) == 1, statements
+
+
+async def test_uploads_that_find_a_code_used_earlier_at_once_all_keep_it_in_mind(
+    processes: tuple[Process, Process],
+    gates: tuple[WorkingGate, WorkingGate],
+    courier: WorkingCourier,
+    own_database: Database,
+) -> None:
+    """Each takes the first use of the code over from the one before, at another gate."""
+    (code,) = await mint(processes[0].client, courier)
+    began = processes[0].clock()
+    for process in processes:
+        process.clock.advance(seconds=60)
+    scans = [gates[turn % 2].offline(code, turn + 1, began + timedelta(seconds=turn)) for turn in range(50)]
+
+    async def bring_in(turn: int) -> httpx.Response:
+        gate = gates[turn % 2]
+        path = f"/v1/enrolments/{gate.enrolment_id}/scans"
+        return await processes[turn % 2].client.post(path, json={"scans": [scans[turn]]}, headers=gate.device)
+
+    with captured_logs() as logs:
+        replies = await asyncio.gather(*map(bring_in, reversed(range(50))))
+    results = [result for reply in replies for result in reply.json()["results"]]
+    assert [result["result"] for result in results] == ["stored"] * 50
+    assert "upload_taken_apart" not in logs.getvalue()
+    async with own_database.session(write=False) as session:
+        (use,) = (await session.scalars(select(CodeUse))).all()
+    assert use.used_at == began
 
 
 def guard_claims(process: Process, gate: WorkingGate) -> AccessClaims:

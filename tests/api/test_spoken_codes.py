@@ -326,6 +326,21 @@ async def test_digits_typed_offline_are_judged_as_of_then_and_count_as_no_tries(
     assert [item["reason"] for item in inbox] == ["spoken_unknown"] * 9
 
 
+async def test_digits_taken_offline_are_not_those_of_who_got_them_later(
+    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    """A device alone takes any six digits; days later the same may be somebody's."""
+    taken = clock()
+    clock.advance(minutes=45)
+    digits = await digits_for(client, courier, gate)
+    told = {"verdict": "check", "reason": "spoken_code", "outcome": "let_in"}
+    (early,) = await upload(client, gate, gate.offline(digits, 1, taken) | told)
+    assert early["server_reason"] == "spoken_unknown"
+    entries = (await client.get("/v1/couriers/me/entries", headers=courier.headers)).json()["items"]
+    assert entries == []
+    assert (await scan(client, gate, digits))["reason"] == "spoken_code"
+
+
 async def test_digits_used_offline_before_they_were_used_online_take_the_first_place(
     client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
 ) -> None:

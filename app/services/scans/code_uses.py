@@ -1,11 +1,12 @@
 """Uses codes up: of all scans of one code, the one that happened first has used it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 
+from app.database import fetch
 from app.models.scans import CodeUse
-from app.services.lists import insert_fresh, table_of
+from app.services.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans.facts import CodeName, load_first_uses
 from app.services.scans.judging import Case, Judgement
 from app.services.scans.presentation import ScanName
@@ -39,8 +40,9 @@ async def use_codes(
     late = {scan: code for code, scans in wanted.items() for scan in (scans[1:] if code in won else scans)}
     if not late:
         return {}, {}
-    offline = any(judged[scan].case.presentation.offline is not None for scan in late)
-    first = await load_first_uses(work, set(late.values()), lock=offline)
+    if any(judged[scan].case.presentation.offline is not None for scan in late):
+        await _hold(work, set(late.values()))
+    first = await load_first_uses(work, set(late.values()))
     superseded = {
         scan: first[code]
         for code, scans in wanted.items()
@@ -54,6 +56,19 @@ async def use_codes(
 
 def _is_earlier(case: Case, first: FirstUse) -> bool:
     return case.presentation.offline is not None and case.happened_at < first.at
+
+
+async def _hold(work: Work, codes: Collection[CodeName]) -> None:
+    """Keeps the first uses of `codes` as they are until the transaction ends.
+
+    A statement of its own: PostgreSQL leaves a row out that was at another gate by the time it is locked,
+    if the same statement joins the gate.
+    """
+    dialect = dialect_of(work.session)
+    key = table_of(CodeUse).primary_key
+    # In one order everywhere, so that two processes never wait for each other in a circle.
+    held = select(*key).where(is_listed(list(key), "names", dialect)).order_by(*key).with_for_update()
+    await fetch(work.session, held, listed("names", list(codes), dialect))
 
 
 async def _take_over(work: Work, cases: Mapping[CodeName, Case]) -> None:

@@ -21,6 +21,9 @@ from app.work import Work
 
 LATE_AND_NOT_GUESSED = timedelta(minutes=10)
 """For so long digits that have ended are taken for late ones of their courier and count as no wrong try."""
+EARLY_AND_NOT_GUESSED = timedelta(minutes=10)
+"""By so much at most the clock of a device that was offline is behind. Digits that a guard took before were
+not those that somebody got later."""
 SPOKEN_KID = "sp"
 """Where uses of codes name the key; the kids of keys are two hexadecimal digits."""
 
@@ -34,12 +37,13 @@ class Substitute:
     ends_at: datetime | None
     use_name: CodeName | None
     """Under which it is used up; None for what may be shown again."""
-    remembered_until: datetime | None = None
-    """From when on it says nothing of its courier any more: somebody else may have made the digits up."""
+    remembered: tuple[datetime, datetime] | None = None
+    """Before and after it says nothing of its courier: somebody else may have made the digits up. None for
+    what nobody makes up."""
 
     def speaks_of(self, at: datetime) -> bool:
-        """Whether what was shown `at` this time was its courier's, in time or late."""
-        return self.remembered_until is None or at < self.remembered_until
+        """Whether what was shown `at` this time was its courier's, in time or not long out of it."""
+        return self.remembered is None or self.remembered[0] <= at < self.remembered[1]
 
     def holds(self, at: datetime) -> bool:
         """Whether it had begun and not ended."""
@@ -96,7 +100,7 @@ async def _load_spoken(work: Work, wanted: set[tuple[UUID, str]]) -> dict[tuple[
             row.issued_at - timedelta(seconds=EARLY),
             min(row.expires_at, row.replaced_at or row.expires_at),
             _use_name(work, row.spoken_id),
-            row.expires_at + LATE_AND_NOT_GUESSED,
+            (row.issued_at - EARLY_AND_NOT_GUESSED, row.expires_at + LATE_AND_NOT_GUESSED),
         )
         for row in rows
     }
