@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Executable, Row, event, make_url, text
+from sqlalchemy import Executable, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from typing_extensions import override
 
+from app.driver import driver_of, keep_driver
 from app.errors import Unavailable
 
 BUSY_SECONDS = 10
@@ -191,13 +192,20 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
     return engine
 
 
-async def fetch(
-    session: AsyncSession, statement: Executable, parameters: Any = None
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """All rows of a statement over columns, past the ORM, which would add half again to its cost."""
-    return await session.run_sync(_fetch, statement, parameters)
+async def fetch(session: AsyncSession, statement: Executable, parameters: Any = None) -> Sequence[Any]:
+    """All rows of a statement over columns, past the ORM, which would add half again to its cost.
+
+    Make the statement once: on PostgreSQL it then goes past SQLAlchemy too (ADR 0013).
+    """
+    driver = driver_of(session)
+    plan = None if driver is None else driver.plan(statement)
+    if driver is None or plan is None:
+        return await session.run_sync(_fetch, statement, parameters)
+    return await driver.fetch(session, plan, parameters or {})
 
 
-def _fetch(session: Session, statement: Executable, parameters: Any) -> Sequence[Row[*tuple[Any, ...]]]:
+def _fetch(session: Session, statement: Executable, parameters: Any) -> Sequence[Any]:
     result = session.connection().execute(statement, parameters)
-    return result.all() if result.returns_rows else ()
+    rows = result.all() if result.returns_rows else ()
+    keep_driver(session)
+    return rows

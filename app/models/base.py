@@ -53,8 +53,8 @@ Id = Uuid(as_uuid=True)
 Digest = LargeBinary(32)
 """A SHA-256 or HMAC-SHA256 value: a blind index or the digest of a secret."""
 
-Document = JSON().with_variant(JSONB(), "postgresql")
-"""A small JSON object without personal data."""
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""A small JSON object without personal data; None is no document, not the document `null`."""
 
 
 def one_of(choices: type[StrEnum]) -> String:

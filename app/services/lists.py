@@ -12,7 +12,6 @@ from typing import Any, cast
 from sqlalchemy import (
     ColumnElement,
     Insert,
-    Row,
     Select,
     Table,
     any_,
@@ -28,6 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import fetch
+from app.driver import driver_of
 from app.models import Base
 
 
@@ -63,6 +63,9 @@ def listed(name: str, rows: Sequence[tuple[Any, ...]], dialect: str) -> dict[str
 
 async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Inserts `rows`, all of the same columns, in one statement."""
+    if (driver := driver_of(session)) is not None:
+        await driver.copy(session, table, rows)
+        return
     dialect = dialect_of(session)
     statement = _insertion(table, tuple(rows[0]), dialect, fresh_only=False)
     await fetch(session, statement, _parameters(rows, dialect))
@@ -70,7 +73,7 @@ async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mappin
 
 async def insert_fresh(
     session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]
-) -> Sequence[Row[*tuple[Any, ...]]]:
+) -> Sequence[Any]:
     """Inserts those of `rows` whose primary key is free; the primary keys of these, in any order."""
     dialect = dialect_of(session)
     statement = _insertion(table, tuple(rows[0]), dialect, fresh_only=True)
