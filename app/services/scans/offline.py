@@ -1,7 +1,7 @@
 """Takes in the scans that a device made while it was alone: an answer to each, whatever the others."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -173,7 +173,7 @@ async def _reconcile(work: Work, told: Sequence[tuple[OfflineAnswer, StoredScan]
     )
 
 
-async def _annulled(work: Work, scans: Iterable[StoredScan]) -> set[UUID]:
+async def _annulled(work: Work, scans: Collection[StoredScan]) -> set[UUID]:
     """Those of `scans` that were taken back; none of the others will be until this is committed."""
     dialect = dialect_of(work.session)
     names = [(scan.enrolment_id, scan.scan_id) for scan in scans]
