@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import history, latency, memory, primitives, scans, wallets
+from bench import history, latency, memory, offline, primitives, scans, wallets
 from bench.plot import draw
 
 RESULTS = Path(__file__).parent / "results"
@@ -26,6 +26,7 @@ KINDS = ("postgresql", "sqlite")
 PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "primitives": lambda _: primitives.report(25),
     "scans": lambda asked: [scans.measure(kind, asked.rounds) for kind in KINDS],
+    "offline": lambda asked: [offline.measure(kind, asked.rounds) for kind in KINDS],
     "latency": lambda asked: latency.measure(asked.steady, asked.rounds),
     "wallets": lambda asked: [wallets.measure(kind, asked.rounds) for kind in KINDS],
     "memory": lambda asked: memory.measure(asked.memory),

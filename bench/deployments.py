@@ -48,10 +48,13 @@ STARTS_WITHIN = 120
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A gate's enrolment and its guard's access token."""
+    """A gate, its enrolment, and the access tokens of its guard and of the device itself."""
 
+    compound: str
+    gate: str
     enrolment: str
     token: str = field(repr=False)
+    device: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,35 @@ class Ground:
             count,
             lambda gate, code: post("/v1/codes/examinations", orjson.dumps({"code": code}), gate.token),
         )
+
+    def uploads(self, count: int, size: int) -> list[list[bytes]]:
+        """`count` uploads, each of `size` scans that a device made alone and admitted, of fresh codes."""
+        made: dict[Gate, list[str]] = {gate: [] for gate in self.gates}
+
+        def note(gate: Gate, code: str) -> bytes:
+            made[gate].append(code)
+            return b""
+
+        self._requests(count * size, note)
+        codes_made = [code for each in made.values() for code in each]
+        uploads = []
+        for turn in range(count):
+            gate, at = self.gates[turn % len(self.gates)], f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            scans = [
+                {
+                    "scan_id": str(uuid4()),
+                    "sequence": self._runs * MOST_SCANS + number,
+                    "code": code,
+                    "direction": "in",
+                    "device_time": at,
+                    "verdict": "admit",
+                    "reason": "verified",
+                }
+                for number, code in enumerate(codes_made[turn * size : (turn + 1) * size])
+            ]
+            path = f"/v1/enrolments/{gate.enrolment}/scans"
+            uploads.append([post(path, orjson.dumps({"scans": scans}), gate.device)])
+        return uploads
 
     def _requests(self, count: int, request: Callable[[Gate, str], bytes]) -> list[list[bytes]]:
         if count > MOST_SCANS:
@@ -197,7 +229,8 @@ async def _ground(folder: Path, database_url: str) -> Ground:
     gates = []
     for number in range(GATES):
         gate = await open_gate(runtime, name=f"小区{number:03}")
-        gates.append(Gate(str(gate.enrolment_id), _token(gate.guard)))
+        compound, gate_id, enrolment = map(str, (gate.compound_id, gate.gate_id, gate.enrolment_id))
+        gates.append(Gate(compound, gate_id, enrolment, _token(gate.guard), _token(gate.device)))
     working = [await bring_courier(runtime, serial=number) for number in range(COURIERS)]
     couriers = []
     async with begin_work(

@@ -7,10 +7,11 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, exists, func, select
 
 from app.clock import from_epoch, service_day
 from app.database import fetch
+from app.models.blocks import Block
 from app.models.compounds import Compound, Gate
 from app.models.couriers import Card, Courier, CourierChange, CourierState, DayHandle, Person
 from app.models.scans import CodeUse, Direction, Scan, ScanKey, Verdict, Whereabouts
@@ -40,6 +41,8 @@ class KnownCourier:
     person_id: UUID
     wrapped_key: bytes | None
     sealed_card: bytes | None
+    was_blocked: bool
+    """Whether there is, or was, a block of this courier anywhere, so that gates need not ask for nobody's."""
 
     def face(self, work: Work) -> CardFace | None:
         """The card opened; None where there is none, or the person was erased."""
@@ -131,6 +134,7 @@ def with_courier(table: type[Any], *names: Any) -> Select[*tuple[Any, ...]]:
             Whereabouts.direction,
             func.coalesce(Gate.latitude, Compound.latitude).label("latitude"),
             func.coalesce(Gate.longitude, Compound.longitude).label("longitude"),
+            exists().where(Block.courier_id == Courier.id).label("was_blocked"),
         )
         .select_from(table)
         .join(Courier, Courier.id == table.courier_id)
@@ -151,6 +155,7 @@ def known_courier(row: Any, *, counts: bool) -> KnownCourier:
         row.person_id,
         row.wrapped_key,
         row.sealed,
+        row.was_blocked,
     )
 
 
