@@ -239,6 +239,35 @@ async def test_a_scan_whose_online_answer_got_lost_is_one_scan_with_what_was_don
     assert await differences(client, gate) == [(entry["id"], "suspended")]
 
 
+@pytest.mark.parametrize(
+    ("told", "noted"),
+    [
+        ({"verdict": "check", "reason": "bundle_stale", "outcome": "turned_away"}, []),
+        ({"verdict": "refuse", "reason": "handle_withdrawn"}, ["verified"]),
+    ],
+)
+async def test_who_was_turned_away_after_an_answer_that_got_lost_is_no_entry(
+    client: httpx.AsyncClient,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+    told: dict[str, str],
+    noted: list[str],
+) -> None:
+    """The server admitted, nobody heard it, and the guard let nobody in."""
+    (code,) = await mint(client, courier)
+    body = gate.scan(code)
+    assert (await client.post("/v1/scans", json=body, headers=gate.guard)).json()["verdict"] == "admit"
+    scan = gate.offline(code, 1, clock(), **{"scan_id": body["scan_id"], **told})
+    for _ in range(2):
+        (result,) = await upload(client, gate, scan)
+        assert result["result"] == "repeated"
+    assert await entries(client, courier) == []
+    inside = await client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
+    assert inside.json()["count"] == 0
+    assert [reason for _, reason in await differences(client, gate)] == noted
+
+
 async def test_an_outcome_may_come_later(
     client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
 ) -> None:

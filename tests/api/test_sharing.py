@@ -1,9 +1,13 @@
 """One code or one courier at two places: a guard looks at the face, and a reviewer is asked."""
 
+import base64
+import io
 from typing import Any
 
 import httpx
 import pytest
+import zxingcpp
+from PIL import Image
 
 from app.models.accounts import AccountKind, Role
 from app.runtime import Runtime
@@ -146,3 +150,26 @@ async def test_a_courier_has_one_open_question_however_often_a_code_is_shown(
     clock.advance(seconds=31)
     reply = await client.post("/v1/codes", json={"count": 1}, headers=courier.headers)
     assert (reply.status_code, reply.json()["code"]) == (409, "courier_not_verified")
+
+
+async def test_a_printed_card_that_travels_too_fast_is_a_question_to_a_reviewer(
+    client: httpx.AsyncClient,
+    clock: SettableClock,
+    gates: tuple[WorkingGate, WorkingGate],
+    courier: WorkingCourier,
+    reviewer: dict[str, str],
+) -> None:
+    """It is a check whatever the journey, so nobody at the gate learns of it."""
+    path = f"/v1/couriers/{courier.courier.id}/printed-cards"
+    issued = await client.post(path, json={"reason": "无智能手机"}, headers=reviewer)
+    assert issued.status_code == 201, issued.text
+    (symbol,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(base64.b64decode(issued.json()["png"]))))
+    for gate in gates:
+        clock.advance(seconds=5)
+        scanned = gate.scan(symbol.text)
+        answer = (await client.post("/v1/scans", json=scanned, headers=gate.guard)).json()
+        assert (answer["verdict"], answer["reason"]) == ("check", "printed_card")
+        outcome = f"/v1/enrolments/{gate.enrolment_id}/scans/{scanned['scan_id']}/outcome"
+        assert (await client.put(outcome, json={"outcome": "let_in"}, headers=gate.guard)).status_code == 200
+    (review,) = await open_reviews(client, reviewer)
+    assert review["reasons"][0]["code"] == "impossible_travel"

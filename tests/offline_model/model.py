@@ -214,7 +214,10 @@ class Model:
         if not stored.offline and differs(scan.told, stored.decided):
             self.differences.add((stored.name, stored.decided[1]))
         done = "let_in" if scan.let_through else scan.outcome
-        if stored.told[0] == "admit" or done is None or stored.outcome is not None:
+        if stored.told[0] == "admit":
+            away = scan.told[0] == "refuse" or scan.outcome == "turned_away"
+            done = "turned_away" if away else None
+        if done is None or stored.outcome is not None:
             return
         stored.outcome = done
         stored.was_let_in = done == "let_in"

@@ -81,7 +81,7 @@ class Stay(Response):
     """When the courier entered."""
     left_at: Instant | None
     """When the courier left: exactly where that was `scanned`, at the latest where it was `inferred`; null
-    where nothing is known of it."""
+    where nothing is known of it, and for a compound where the courier was next scanned elsewhere."""
     ending: Choice[Ending]
     """`scanned`: an exit at the same compound. `inferred`: the courier was scanned again, here or
     elsewhere, and so must have left before. `timed_out`: nothing more within four hours. `inside`: still

@@ -199,7 +199,10 @@ async def _find_entry(work: Work, compound_id: UUID, entry_id: UUID) -> Row[*tup
                 Scan.id == entry_id,
                 Scan.compound_id == compound_id,
                 Scan.courier_id.is_not(None),
-                or_(Scan.verdict == Verdict.admit, ScanOutcome.outcome == Outcome.let_in),
+                or_(
+                    and_(Scan.verdict == Verdict.admit, ScanOutcome.outcome.is_(None)),
+                    ScanOutcome.outcome == Outcome.let_in,
+                ),
                 ScanAnnulment.scan.is_(None),
             )
         )

@@ -25,7 +25,6 @@ from app.services.scans.judging import Case, Judgement, judge, with_first_uses, 
 from app.services.scans.posts import PostFacts, load_device_sign_ins, load_past_shifts, load_posts
 from app.services.scans.presentation import Presentation, ScanName
 from app.services.scans.rows import row_of, stored_of
-from app.services.scans.rules import SHARING
 from app.services.scans.syncs import Syncs, load_syncs
 from app.work import Work
 
@@ -118,9 +117,9 @@ async def _store(
         work,
         kind=ReviewKind.sharing,
         couriers={
-            each.courier.facts.courier_id: each.decision.reason
+            each.courier.facts.courier_id: sign
             for each in judged.values()
-            if each.courier is not None and each.decision.reason in SHARING
+            if each.courier is not None and (sign := each.sharing) is not None
         },
     )
     await differences.note(work, judged, superseded)

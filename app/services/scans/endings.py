@@ -45,7 +45,7 @@ class End:
     @property
     def at_most(self) -> bool:
         """Whether `left_at` and `minutes` are the most that it can have been."""
-        return self.ending is Ending.inferred
+        return self.ending is Ending.inferred and self.left_at is not None
 
 
 def end_of(entered_at: datetime, compound_id: UUID, following: Following | None, now: datetime) -> End:

@@ -22,7 +22,16 @@ from app.services.scans.facts import (
 )
 from app.services.scans.posts import PostFacts
 from app.services.scans.presentation import Presentation, ScanName
-from app.services.scans.rules import CodeFacts, Decision, FirstUse, after_first_use, after_travel, decide
+from app.services.scans.reasons import Reason
+from app.services.scans.rules import (
+    SHARING,
+    CodeFacts,
+    Decision,
+    FirstUse,
+    after_first_use,
+    after_travel,
+    decide,
+)
 from app.services.scans.substitutes import Substitute, load_substitutes
 from app.services.scans.travel import Journey, journey
 from app.services.scans.tries import hold_tries
@@ -80,6 +89,17 @@ class Judgement:
             return self.substitute.use_name
         code = self.case.presentation.code
         return code_name(code) if code is not None else None
+
+    @property
+    def sharing(self) -> Reason | None:
+        """Why a reviewer is asked whether two people show the code or card of one; None for no reason.
+
+        A printed card and a spoken code are checked whatever the journey, which nobody at the gate is told.
+        """
+        if self.decision.reason in SHARING:
+            return self.decision.reason
+        came_too_fast = self.journey is not None and not self.journey.is_possible
+        return Reason.impossible_travel if came_too_fast else None
 
     def passage(self) -> Passage | None:
         """Where the courier of this scan is, if it is a genuine one."""

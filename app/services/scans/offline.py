@@ -139,12 +139,12 @@ async def _reconcile(work: Work, told: Sequence[tuple[OfflineAnswer, StoredScan]
     rows = {
         scan.id: {
             "scan": scan.id,
-            "outcome": Outcome.let_in if offline.let_through else offline.outcome,
+            "outcome": offline.outcome_of(scan.verdict),
             "at": scan.happened_at,
             "account_id": scan.account_id,
         }
         for offline, scan in told
-        if scan.verdict is not Verdict.admit and (offline.let_through or offline.outcome is not None)
+        if offline.outcome_of(scan.verdict) is not None
     }
     if not rows:
         return
@@ -171,6 +171,9 @@ async def _reconcile(work: Work, told: Sequence[tuple[OfflineAnswer, StoredScan]
             if scan.courier_id is not None and rows[scan.id]["outcome"] is Outcome.let_in
         ),
     )
+    for scan in map(scans.__getitem__, added):
+        if scan.verdict is Verdict.admit and scan.courier_id is not None:
+            await whereabouts.forget(work, courier_id=scan.courier_id, scan=scan.id)
 
 
 async def _annulled(work: Work, scans: Collection[StoredScan]) -> set[UUID]:

@@ -9,7 +9,7 @@ from sqlalchemy import and_, or_, select
 from app.database import insert_into
 from app.errors import NotFound
 from app.models.devices import Device, Enrolment, Shift
-from app.models.scans import Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict, Whereabouts
+from app.models.scans import Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
 from app.services import audit
 from app.services.couriers.states import lock_courier
 from app.services.devices.queries import shift_is_open
@@ -77,19 +77,12 @@ async def annul(work: Work, *, enrolment_id: UUID, scan_id: UUID, reason: str) -
     annulment = await work.session.get_one(ScanAnnulment, scan.id)
     outcome = await work.session.get(ScanOutcome, scan.id)
     if before is None:
-        await _forget_passage(work, scan)
+        if scan.courier_id is not None:
+            await whereabouts.forget(work, courier_id=scan.courier_id, scan=scan.id)
         audit.record(work, "scans.annulled", subject_kind="scan", subject_id=scan.id)
     return Follow(
         enrolment_id, scan_id, annulment.at, Outcome(outcome.outcome) if outcome else None, annulled=True
     )
-
-
-async def _forget_passage(work: Work, scan: Scan) -> None:
-    """If the courier passed last with this scan, then with the one before it."""
-    if scan.courier_id is not None:
-        last = await work.session.get(Whereabouts, scan.courier_id)
-        if last is not None and last.scan == scan.id:
-            await whereabouts.restore(work, courier_id=scan.courier_id)
 
 
 async def _scan_of_own_shift(work: Work, enrolment_id: UUID, scan_id: UUID) -> Scan:

@@ -8,8 +8,12 @@ from app.models.scans import Outcome, Scan, ScanAnnulment, ScanOutcome, Verdict
 
 
 def is_entry(scan: Any = Scan, outcome: Any = ScanOutcome) -> ColumnElement[bool]:
-    """Whether a scan joined with its outcome let somebody through."""
-    return or_(scan.verdict == Verdict.admit, outcome.outcome == Outcome.let_in)
+    """Whether a scan joined with its outcome let somebody through.
+
+    An admission has an outcome only where its answer got lost and the guard turned somebody away.
+    """
+    admitted = and_(scan.verdict == Verdict.admit, outcome.outcome.is_(None))
+    return or_(admitted, outcome.outcome == Outcome.let_in)
 
 
 def is_passage(

@@ -28,6 +28,15 @@ class OfflineAnswer:
         """Whether somebody went through the gate."""
         return self.verdict is Verdict.admit or self.outcome is Outcome.let_in
 
+    def outcome_of(self, stored: Verdict) -> Outcome | None:
+        """What was done at the gate about a scan that is stored with another verdict; None where nothing
+        goes beyond it, or the guard has not decided yet.
+        """
+        if stored is Verdict.admit:
+            turned_away = self.verdict is Verdict.refuse or self.outcome is Outcome.turned_away
+            return Outcome.turned_away if turned_away else None
+        return Outcome.let_in if self.let_through else self.outcome
+
 
 @dataclass(frozen=True, slots=True)
 class Presentation:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 
 from app.errors import NotFound
 from app.ids import new_id
@@ -33,6 +33,9 @@ from app.services.scans.rules import CodeFacts, CourierFacts, Decision, decide
 from app.work import Work
 
 Tie = tuple[KindOfWork, Vehicle]
+
+KNOWN_FOR = timedelta(days=31)
+"""How somebody stands now is a manager's business while they come and go, and not years after."""
 
 FIRST_CODE = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_CODE = datetime(2106, 1, 1, tzinfo=UTC)
@@ -118,7 +121,12 @@ async def _courier_of(work: Work, reached: ReachedGate, entry_id: UUID) -> Couri
         .join(Scan, Scan.courier_id == Courier.id)
         .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
         .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-        .where(and_(Scan.id == entry_id, Scan.compound_id == reached.compound.id, is_passage()))
+        .where(
+            Scan.id == entry_id,
+            Scan.compound_id == reached.compound.id,
+            Scan.happened_at > work.now - KNOWN_FOR,
+            is_passage(),
+        )
     )
     if courier is None:
         raise NotFound

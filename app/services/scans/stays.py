@@ -1,8 +1,8 @@
 """Stays: couriers' times inside compounds, derived from scans whenever they are asked for (ADR 0009)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import Row, ScalarSelect, Select, Subquery, and_, select, tuple_
@@ -52,6 +52,14 @@ class Stay:
     offline: bool
     doubtful: bool
 
+    def for_compound(self, next_compound_id: UUID | None) -> Self:
+        """The stay as those see it who manage the compound: when its courier was next scanned elsewhere is
+        nobody's business here, so such an end has no time.
+        """
+        if self.end.ending is not Ending.inferred or next_compound_id == self.compound_id:
+            return self
+        return replace(self, end=End(Ending.inferred, None, None))
+
     @property
     def entered_at(self) -> datetime:
         return self.at
@@ -98,7 +106,7 @@ async def list_stays(
     entered = _entered(window_of(work, start, end), cursor, limit)
     began = entered.where(Scan.compound_id == compound_id).subquery()
     rows = (await work.session.execute(with_faces(_ended(began), began.c))).all()
-    page = page_by_moment([_stay(work, row) for row in rows], limit)
+    page = page_by_moment([_stay(work, row).for_compound(row.next_compound_id) for row in rows], limit)
     faces = {row.id: face_of(work, row) for row in rows[:limit]}
     return Page([StayOfSomebody(stay, faces[stay.id]) for stay in page.items], page.next_cursor)
 

@@ -49,6 +49,13 @@ async def keep(work: Work, passages: Iterable[Passage]) -> None:
         )
 
 
+async def forget(work: Work, *, courier_id: UUID, scan: UUID) -> None:
+    """Takes a scan for no passage any more: if the courier passed last with it, then with the one before."""
+    last = await work.session.get(Whereabouts, courier_id)
+    if last is not None and last.scan == scan:
+        await restore(work, courier_id=courier_id)
+
+
 async def restore(work: Work, *, courier_id: UUID) -> None:
     """Reads a courier's whereabouts again from the scans, after one of them was taken back."""
     # First, since it holds the row: whoever passes meanwhile waits, and is later than what is read here.
