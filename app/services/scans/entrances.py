@@ -22,7 +22,7 @@ from app.services.gate_rules.rules import (
     ObjectionReason,
     judge,
 )
-from app.services.holidays.calendar import Calendar
+from app.services.holidays.calendar import WEEKDAYS_ALONE, Calendar
 from app.services.scans.facts import KnownCourier
 from app.services.scans.posts import PostFacts
 from app.services.scans.presentation import ScanName
@@ -151,7 +151,7 @@ async def _load(work: Work, arrivals: Mapping[ScanName, Arrival]) -> _Rulings:
     return _Rulings(
         rules=rules,
         past=past,
-        calendar=await cache.calendar(session, work.now) if rules or past else Calendar({}),
+        calendar=await cache.calendar(session, work.now) if rules or past else WEEKDAYS_ALONE,
         ties=await load_ties(session, {courier for _, courier in pairs}) if ruled else {},
         blocks=await load_blocks(session, blocked),
     )
