@@ -11,16 +11,16 @@ import pytest
 from sqlalchemy import select
 
 from app.models.couriers import Courier, CourierState
-from app.models.scans import Scan, ScanOutcome, Whereabouts
+from app.models.scans import Scan
 from app.runtime import Runtime
 from app.services.couriers.states import change_state
-from app.services.scans.reasons import Reason
 from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
-from tests.factories.passages import manager_of, pass_gate, take_back
+from tests.factories.passages import manager_of
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
+from tests.factories.uploads import differences, entries, upload
 
 
 @pytest.fixture
@@ -42,27 +42,6 @@ async def other(runtime: Runtime) -> WorkingGate:
 @pytest.fixture
 async def courier(runtime: Runtime) -> WorkingCourier:
     return await bring_courier(runtime, serial=1)
-
-
-async def upload(client: httpx.AsyncClient, gate: WorkingGate, *scans: Any) -> list[dict[str, Any]]:
-    reply = await client.post(
-        f"/v1/enrolments/{gate.enrolment_id}/scans", json={"scans": scans}, headers=gate.device
-    )
-    assert reply.status_code == 200, reply.text
-    results: list[dict[str, Any]] = reply.json()["results"]
-    return results
-
-
-async def differences(client: httpx.AsyncClient, gate: WorkingGate) -> list[tuple[str, str]]:
-    reply = await client.get(f"/v1/gates/{gate.gate_id}/differences", headers=gate.guard)
-    assert reply.status_code == 200, reply.text
-    return sorted((item["scan"], item["reason"]) for item in reply.json()["items"])
-
-
-async def entries(client: httpx.AsyncClient, courier: WorkingCourier) -> list[dict[str, Any]]:
-    reply = await client.get("/v1/couriers/me/entries", headers=courier.headers)
-    items: list[dict[str, Any]] = reply.json()["items"]
-    return items
 
 
 async def test_an_offline_entry_is_stored_with_its_own_time_gate_and_shift(
@@ -215,132 +194,6 @@ async def test_an_online_use_that_turns_out_to_be_the_second_is_noted_at_its_gat
     assert result["scan"]["server_verdict"] == "admit"
     assert await differences(client, other) == [(online["id"], "code_used")]
     assert await differences(client, gate) == []
-
-
-async def test_a_scan_whose_online_answer_got_lost_is_one_scan_with_what_was_done(
-    client: httpx.AsyncClient,
-    runtime: Runtime,
-    clock: SettableClock,
-    gate: WorkingGate,
-    courier: WorkingCourier,
-) -> None:
-    """The server refused, nobody heard it, the device let in: one scan, one entry, one difference."""
-    (code,) = await mint(client, courier)
-    async with runtime.database.session() as session:
-        (await session.get_one(Courier, courier.courier.id)).state = CourierState.suspended
-    body = gate.scan(code)
-    assert (await client.post("/v1/scans", json=body, headers=gate.guard)).json()["verdict"] == "refuse"
-    scan = gate.offline(code, 1, clock(), scan_id=body["scan_id"])
-    for _ in range(2):
-        (result,) = await upload(client, gate, scan)
-        assert (result["result"], result["scan"]["server_reason"]) == ("repeated", "suspended")
-    (entry,) = await entries(client, courier)
-    assert (entry["verdict"], entry["outcome"]) == ("refuse", "let_in")
-    assert await differences(client, gate) == [(entry["id"], "suspended")]
-
-
-@pytest.mark.parametrize(
-    ("told", "noted"),
-    [
-        ({"verdict": "check", "reason": "bundle_stale", "outcome": "turned_away"}, []),
-        ({"verdict": "refuse", "reason": "handle_withdrawn"}, ["verified"]),
-    ],
-)
-async def test_who_was_turned_away_after_an_answer_that_got_lost_is_no_entry(
-    client: httpx.AsyncClient,
-    clock: SettableClock,
-    gate: WorkingGate,
-    courier: WorkingCourier,
-    told: dict[str, str],
-    noted: list[str],
-) -> None:
-    """The server admitted, nobody heard it, and the guard let nobody in."""
-    (code,) = await mint(client, courier)
-    body = gate.scan(code)
-    assert (await client.post("/v1/scans", json=body, headers=gate.guard)).json()["verdict"] == "admit"
-    scan = gate.offline(code, 1, clock(), **{"scan_id": body["scan_id"], **told})
-    for _ in range(2):
-        (result,) = await upload(client, gate, scan)
-        assert result["result"] == "repeated"
-    assert await entries(client, courier) == []
-    inside = await client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
-    assert inside.json()["count"] == 0
-    assert [reason for _, reason in await differences(client, gate)] == noted
-
-
-async def test_an_outcome_may_come_later(
-    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
-) -> None:
-    (code,) = await mint(client, courier)
-    scan = gate.offline(code, 1, clock(), verdict="check", reason="bundle_stale")
-    await upload(client, gate, scan)
-    assert await entries(client, courier) == []
-    (result,) = await upload(client, gate, scan | {"outcome": "let_in"})
-    assert result["result"] == "repeated"
-    assert [entry["outcome"] for entry in await entries(client, courier)] == ["let_in"]
-    assert await differences(client, gate) == []
-
-
-async def test_an_outcome_that_comes_after_the_annulment_makes_no_entry(
-    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
-) -> None:
-    (code,) = await mint(client, courier)
-    scan = gate.offline(code, 1, clock(), verdict="check", reason="bundle_stale")
-    await upload(client, gate, scan)
-    await take_back(client, gate, scan)
-    (result,) = await upload(client, gate, scan | {"outcome": "let_in"})
-    assert result["result"] == "repeated"
-    assert await entries(client, courier) == []
-    presence = await client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
-    assert presence.json()["count"] == 0
-
-
-async def test_from_a_scan_that_was_taken_back_nothing_follows_afterwards(
-    client: httpx.AsyncClient,
-    runtime: Runtime,
-    clock: SettableClock,
-    gate: WorkingGate,
-    courier: WorkingCourier,
-) -> None:
-    """The guard took a check back, and the device, which never heard of it, says that it let in."""
-    entry = await pass_gate(client, gate, courier)
-    checked = gate.scan(entry["code"])
-    assert (await client.post("/v1/scans", json=checked, headers=gate.guard)).json()["verdict"] == "check"
-    await take_back(client, gate, entry)
-    await take_back(client, gate, checked)
-    scan = gate.offline(entry["code"], 1, clock(), scan_id=checked["scan_id"])
-    (result,) = await upload(client, gate, scan)
-    assert result["result"] == "repeated"
-    assert await entries(client, courier) == []
-    inside = await client.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
-    assert inside.json()["count"] == 0
-    async with runtime.database.session(write=False) as session:
-        assert (await session.scalars(select(ScanOutcome))).all() == []
-        assert (await session.scalars(select(Whereabouts))).all() == []
-
-
-@pytest.mark.parametrize("reason", list(Reason))
-async def test_an_attempt_online_that_arrives_after_the_upload_is_told_what_the_device_said(
-    client: httpx.AsyncClient,
-    clock: SettableClock,
-    gate: WorkingGate,
-    courier: WorkingCourier,
-    reason: Reason,
-) -> None:
-    (code,) = await mint(client, courier)
-    await pass_gate(client, gate, courier)
-    scan = gate.offline(code, 1, clock(), verdict="check", reason=reason.value)
-    await upload(client, gate, scan)
-    late = gate.scan(code, scan_id=scan["scan_id"])
-    for language in ("zh", "en"):
-        headers = gate.guard | {"accept-language": language}
-        reply = await client.post("/v1/scans", json=late, headers=headers)
-        assert reply.status_code == 200, reply.text
-        said = reply.json()
-        assert (said["verdict"], said["reason"], said["repeated"]) == ("check", reason.value, True)
-        assert said["sentence"]
-        assert "{" not in said["sentence"]
-        assert (said["clause"], said["first_use"], said["conditions"]) == (None, None, [])
 
 
 def broken(scan: Mapping[str, Any], **changed: Any) -> dict[str, Any]:

@@ -290,7 +290,8 @@ def read(text: str, *, least: int = 7) -> Bundle:
 def test_a_bundle_is_read_whether_or_not_it_says_rules() -> None:
     plain = read(signed())
     assert plain.withdrawn == {SUB, bytes(8)}
-    assert (plain.blocked, plain.seen, plain.when_offline, plain.clauses) == (frozenset(), None, "admit", ())
+    assert (plain.blocked, plain.seen, plain.clauses) == (frozenset(), None, ())
+    assert plain.when_offline == "admit_and_flag"
     full = read(
         signed(
             blocked=unpadded(SUB),
