@@ -92,7 +92,8 @@ FROM (
 ON CONFLICT DO NOTHING
 """
 INDEXES = """
-SELECT format('DROP INDEX %s', indexrelid::regclass), pg_get_indexdef(indexrelid)
+SELECT format('DROP INDEX %s', indexrelid::regclass),
+       replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ')
 FROM pg_index WHERE NOT indisunique AND indrelid = 'scans'::regclass
 """
 """The look-up indexes of scans, on all partitions: made after the rows are there, they take half the time."""

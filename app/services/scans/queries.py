@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, select, tuple_
+from sqlalchemy import Row, Select, Subquery, and_, select, tuple_
 
 from app.errors import NotFound
 from app.models.accounts import Role
@@ -53,8 +53,10 @@ class EntryOfSomebody:
 
 async def own_entries(work: Work, *, cursor: str | None, limit: int) -> Page[Entry]:
     """The entries of the signed-in courier, newest first. Empty for an account without a profile."""
-    query = _entries(cursor, limit).join(Courier, Courier.id == Scan.courier_id)
-    rows = (await work.session.execute(query.where(Courier.account_id == work.actor.account_id))).all()
+    # Found first, so that the entries come from the index of the one courier in their order.
+    own = select(Courier.id).where(Courier.account_id == work.actor.account_id).scalar_subquery()
+    passed = _page(cursor, limit).where(Scan.courier_id == own).subquery()
+    rows = (await work.session.execute(_named(passed))).all()
     return page_by_moment([_entry(row) for row in rows], limit)
 
 
@@ -63,8 +65,8 @@ async def compound_entries(
 ) -> Page[EntryOfSomebody]:
     """The entries of a compound, newest first, for those who manage it. Raises NotFound for another's."""
     await reach_compound(work, Role.property_manager, compound_id=compound_id)
-    query = with_faces(_entries(cursor, limit), Scan).where(Scan.compound_id == compound_id)
-    rows = (await work.session.execute(query)).all()
+    passed = _page(cursor, limit).where(Scan.compound_id == compound_id).subquery()
+    rows = (await work.session.execute(with_faces(_named(passed), passed.c))).all()
     page = page_by_moment([_entry(row) for row in rows], limit)
     faces = {row.id: face_of(work, row) for row in rows[:limit]}
     return Page([EntryOfSomebody(entry, faces[entry.id]) for entry in page.items], page.next_cursor)
@@ -116,23 +118,25 @@ async def photo_at_gate(work: Work, *, enrolment_id: UUID, scan_id: UUID) -> byt
     raise NotFound
 
 
-def _entries(cursor: str | None, limit: int) -> Select[*tuple[Any, ...]]:
+def _page(cursor: str | None, limit: int) -> Select[*tuple[Any, ...]]:
+    """The passages of a page, from scans and what followed them alone: they come in the order of an index,
+    and what belongs to other tables is looked up for a page only.
+    """
     query: Select[*tuple[Any, ...]] = (
         select(
             Scan.id,
             Scan.happened_at,
             Scan.direction,
             Scan.compound_id,
-            Compound.name.label("compound"),
-            Gate.name.label("gate"),
+            Scan.gate_id,
+            Scan.courier_id,
+            Scan.card_id,
             Scan.verdict,
             Scan.reason,
             ScanOutcome.outcome,
             Scan.sequence,
             Scan.doubtful,
         )
-        .join(Gate, Gate.id == Scan.gate_id)
-        .join(Compound, Compound.id == Scan.compound_id)
         .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
         .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
         .where(is_passage())
@@ -141,6 +145,17 @@ def _entries(cursor: str | None, limit: int) -> Select[*tuple[Any, ...]]:
     )
     if (last := read_moment(cursor)) is not None:
         query = query.where(tuple_(Scan.happened_at, Scan.id) < tuple_(*last))
+    return query
+
+
+def _named(passed: Subquery) -> Select[*tuple[Any, ...]]:
+    """A page of `_page` with the names of its places."""
+    query: Select[*tuple[Any, ...]] = (
+        select(passed, Compound.name.label("compound"), Gate.name.label("gate"))
+        .join(Gate, Gate.id == passed.c.gate_id)
+        .join(Compound, Compound.id == passed.c.compound_id)
+        .order_by(passed.c.happened_at.desc(), passed.c.id.desc())
+    )
     return query
 
 
