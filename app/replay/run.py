@@ -21,8 +21,8 @@ from app.replay.rendering import Rendering
 from app.replay.report import Report
 from app.replay.sandbox import furnish
 from app.runtime import Runtime
+from app.services.passages import is_passage
 from app.services.scans.partitions import ensure_partitions
-from app.services.scans.passages import is_passage
 from app.work import Actor, Deployment, Work, begin_work
 
 SHIFT = timedelta(hours=12)

@@ -24,7 +24,7 @@ from app.replay.couriers import made_up_number
 from app.replay.movements import BadFile, Movements
 from app.replay.sandbox import replay_secrets
 from app.services.couriers.documents import normalise_document
-from app.services.scans.passages import is_passage
+from app.services.passages import is_passage
 from app.work import Actor, Deployment, begin_work
 from tests.conftest import NOON
 from tests.databases import migrated_database, new_database

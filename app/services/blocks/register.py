@@ -15,12 +15,13 @@ from app.models.blocks import Block
 from app.models.compounds import Compound
 from app.models.couriers import Card, Courier, Person
 from app.models.notices import NoticeKind
-from app.models.scans import Outcome, Scan, ScanAnnulment, ScanOutcome, Verdict
+from app.models.scans import Scan, ScanAnnulment, ScanOutcome
 from app.pagination import Page, page_of
 from app.services import audit, notices
 from app.services.blocks.errors import AlreadyBlocked, BlockRefuted, BlockTermUnfit
 from app.services.compounds.sight import reach_compound
 from app.services.couriers.cards import CardFace, open_card
+from app.services.passages import is_passage
 from app.work import Work
 
 LONGEST = timedelta(days=365)
@@ -199,11 +200,7 @@ async def _find_entry(work: Work, compound_id: UUID, entry_id: UUID) -> Row[*tup
                 Scan.id == entry_id,
                 Scan.compound_id == compound_id,
                 Scan.courier_id.is_not(None),
-                or_(
-                    and_(Scan.verdict == Verdict.admit, ScanOutcome.outcome.is_(None)),
-                    ScanOutcome.outcome == Outcome.let_in,
-                ),
-                ScanAnnulment.scan.is_(None),
+                is_passage(),
             )
         )
     ).one_or_none()

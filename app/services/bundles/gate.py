@@ -13,7 +13,7 @@ from app.models.gate_rules import GateRules, WhenOffline
 from app.models.scans import Scan, ScanAnnulment, ScanOutcome
 from app.services.bundles.handles import LONGEST_LIST, handles_of
 from app.services.gate_rules.rules import NO_RULES
-from app.services.scans.passages import is_passage
+from app.services.passages import is_passage
 from app.work import Work
 
 CALENDAR_DAYS = 10

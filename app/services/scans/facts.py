@@ -264,16 +264,10 @@ def _first_uses(dialect: str) -> Select[*tuple[Any, ...]]:
     )
 
 
-async def load_first_uses(
-    work: Work, names: Iterable[CodeName], *, lock: bool = False
-) -> dict[CodeName, FirstUse]:
-    """When and where codes were used first, by replay key; with `lock` held until the transaction ends."""
+async def load_first_uses(work: Work, names: Iterable[CodeName]) -> dict[CodeName, FirstUse]:
+    """When and where codes were used first, by replay key."""
     dialect = dialect_of(work.session)
-    query = _first_uses(dialect)
-    if lock:
-        # In one order everywhere, so that two processes never wait for each other in a circle.
-        query = query.order_by(*CodeUse.__table__.primary_key).with_for_update(of=CodeUse)
-    rows = await fetch(work.session, query, listed("names", list(names), dialect))
+    rows = await fetch(work.session, _first_uses(dialect), listed("names", list(names), dialect))
     return {
         (row.issuer, row.kid, row.subject, row.jti): FirstUse(
             row.used_at, row.id, row.gate_name, row.compound_name, row.scan, row.recorded_at

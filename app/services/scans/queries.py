@@ -17,8 +17,8 @@ from app.pagination import Page, page_by_moment, read_moment
 from app.services.compounds.sight import reach_compound
 from app.services.couriers.cards import CardFace, open_card
 from app.services.devices.queries import shift_is_open
+from app.services.passages import is_passage
 from app.services.scans.faces import face_of, with_faces
-from app.services.scans.passages import is_passage
 from app.services.scans.reasons import Reason
 from app.work import Work
 

@@ -16,7 +16,7 @@ from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanOutcom
 from app.services import audit
 from app.services.couriers.identity import key_of, open_name
 from app.services.masking import masked_name
-from app.services.scans.passages import is_passage
+from app.services.passages import is_passage
 from app.work import Work
 
 

@@ -25,9 +25,9 @@ from app.services.gate_rules.cache import in_force
 from app.services.gate_rules.rules import NO_RULES, UNCONDITIONAL, Admitted, Objection
 from app.services.gate_rules.rules import judge as judge_entrance
 from app.services.keys.rules import KeyState
+from app.services.passages import is_passage
 from app.services.scans.entrance_texts import of_entrance
 from app.services.scans.entrances import Entrance, gate_names
-from app.services.scans.passages import is_passage
 from app.services.scans.presentation import Presentation
 from app.services.scans.rules import CodeFacts, CourierFacts, Decision, decide
 from app.work import Work

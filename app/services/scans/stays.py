@@ -15,10 +15,10 @@ from app.models.scans import Direction, Scan, ScanAnnulment, ScanOutcome
 from app.pagination import Page, page_by_moment, read_moment
 from app.services.compounds.sight import reach_compound
 from app.services.couriers.cards import CardFace
+from app.services.passages import is_passage
 from app.services.scans.endings import End, Ending, Following, end_of
 from app.services.scans.errors import InvalidWindow
 from app.services.scans.faces import face_of, with_faces
-from app.services.scans.passages import is_passage
 from app.work import Work
 
 LONGEST_WINDOW = timedelta(days=31)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from app.database import insert_into
 from app.models.scans import Direction, Scan, ScanAnnulment, ScanOutcome, Whereabouts
 from app.services.lists import insert_latest, table_of
-from app.services.scans.passages import is_passage
+from app.services.passages import is_passage
 from app.services.scans.travel import Point
 from app.work import Work
 
