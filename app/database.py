@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from typing_extensions import override
 
-from app.driver import driver_of, keep_driver
+from app.drivers import Driver, driver_of, keep_driver
+from app.drivers import postgresql as postgresql_driver
+from app.drivers import sqlite as sqlite_driver
 from app.errors import Unavailable
 
 BUSY_SECONDS = 10
@@ -27,6 +29,10 @@ STATEMENT_MILLISECONDS = 15_000
 """No request needs a statement of 15 s; one that does has lost its index or its lock."""
 RETRY_SECONDS = 1
 """What Retry-After says when the database is away: it is mostly back at once."""
+
+BEGIN_READING = "BEGIN"
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+"""Takes the write lock at once; a transaction that began by reading could not wait for it later."""
 
 _SQLITE_AWAY = ("database is locked", "unable to open", "disk I/O", "database or disk is full")
 _GONE = (
@@ -72,11 +78,11 @@ class Database:
         if self.dialect == "sqlite":
             if parsed.database and parsed.database != ":memory:":
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            self._reader = _sqlite_engine(url, pool_size=pool_size, begin="BEGIN")
+            self._reading = _sqlite_engine(url, pool_size=pool_size, begin=BEGIN_READING)
             # One writer a process: the others queue in the pool, in order, instead of polling the lock.
-            self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
+            self._engine = self._writing = _sqlite_engine(url, pool_size=1, begin=BEGIN_WRITING)
         else:
-            self._reader = self._writer = create_async_engine(
+            self._engine = create_async_engine(
                 url,
                 pool_size=pool_size,
                 max_overflow=0,
@@ -93,11 +99,13 @@ class Database:
                     },
                 },
             )
+            # `session()` begins and ends transactions by the driver, so SQLAlchemy must not.
+            self._reading = self._writing = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def engine(self) -> AsyncEngine:
         """The engine that writes."""
-        return self._writer
+        return self._engine
 
     @asynccontextmanager
     async def session(self, *, write: bool = True) -> AsyncIterator[AsyncSession]:
@@ -108,15 +116,30 @@ class Database:
         Raises Unavailable where the database is away; what was not committed is gone.
         """
         try:
-            async with self._open(write=write) as session, session.begin():
+            async with self._begun(write=write) as session:
                 yield session
         except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if is_away(error):
                 raise Unavailable(retry_after=RETRY_SECONDS) from error
             raise
 
-    def _open(self, *, write: bool) -> AsyncSession:
-        return AsyncSession(self._writer if write else self._reader, expire_on_commit=False, autoflush=False)
+    @asynccontextmanager
+    async def _begun(self, *, write: bool) -> AsyncIterator[AsyncSession]:
+        async with (
+            (self._writing if write else self._reading).connect() as connection,
+            self._transaction(connection, write=write) as driver,
+            AsyncSession(connection, expire_on_commit=False, autoflush=False) as session,
+            session.begin(),
+        ):
+            keep_driver(session, driver)
+            yield session
+
+    def _transaction(
+        self, connection: AsyncConnection, *, write: bool
+    ) -> AbstractAsyncContextManager[Driver]:
+        if self.dialect == "sqlite":
+            return sqlite_driver.transaction_of(connection, BEGIN_WRITING if write else BEGIN_READING)
+        return postgresql_driver.transaction_of(connection)
 
     async def revision(self) -> str | None:
         """The migration that the schema is at, or None where there is no schema."""
@@ -135,9 +158,9 @@ class Database:
 
     async def close(self) -> None:
         """Closes all connections."""
-        await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        await self._engine.dispose()
+        if self._reading is not self._writing:
+            await self._reading.dispose()
 
 
 class BoundDatabase(Database):
@@ -148,13 +171,21 @@ class BoundDatabase(Database):
         self._connection = connection
 
     @override
-    def _open(self, *, write: bool) -> AsyncSession:
-        return AsyncSession(
-            self._connection,
-            expire_on_commit=False,
-            autoflush=False,
-            join_transaction_mode="create_savepoint",
-        )
+    @asynccontextmanager
+    async def _begun(self, *, write: bool) -> AsyncIterator[AsyncSession]:
+        async with (
+            AsyncSession(
+                self._connection,
+                expire_on_commit=False,
+                autoflush=False,
+                join_transaction_mode="create_savepoint",
+            ) as session,
+            session.begin(),
+        ):
+            await session.connection()  # sets the savepoint
+            drivers = sqlite_driver if self.dialect == "sqlite" else postgresql_driver
+            keep_driver(session, await drivers.driver_on(self._connection))
+            yield session
 
     @override
     async def close(self) -> None:
@@ -187,7 +218,8 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        if not connection.connection.driver_connection.in_transaction:  # see `session()`
+            connection.exec_driver_sql(begin)
 
     return engine
 
@@ -195,17 +227,13 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
 async def fetch(session: AsyncSession, statement: Executable, parameters: Any = None) -> Sequence[Any]:
     """All rows of a statement over columns, past the ORM, which would add half again to its cost.
 
-    Make the statement once: on PostgreSQL it then goes past SQLAlchemy too (ADR 0013).
+    Make the statement once: it then goes past SQLAlchemy too (ADR 0013).
     """
     driver = driver_of(session)
-    plan = None if driver is None else driver.plan(statement)
-    if driver is None or plan is None:
-        return await session.run_sync(_fetch, statement, parameters)
-    return await driver.fetch(session, plan, parameters or {})
+    rows = None if driver is None else await driver.fetch(statement, parameters or {})
+    return await session.run_sync(_fetch, statement, parameters) if rows is None else rows
 
 
 def _fetch(session: Session, statement: Executable, parameters: Any) -> Sequence[Any]:
     result = session.connection().execute(statement, parameters)
-    rows = result.all() if result.returns_rows else ()
-    keep_driver(session)
-    return rows
+    return result.all() if result.returns_rows else ()

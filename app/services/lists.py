@@ -18,7 +18,6 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
-    insert,
     select,
     tuple_,
 )
@@ -27,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import fetch
-from app.driver import driver_of
+from app.drivers import driver_of
 from app.models import Base
 
 
@@ -64,7 +63,7 @@ def listed(name: str, rows: Sequence[tuple[Any, ...]], dialect: str) -> dict[str
 async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Inserts `rows`, all of the same columns, in one statement."""
     if (driver := driver_of(session)) is not None:
-        await driver.copy(session, table, rows)
+        await driver.insert(table, rows)
         return
     dialect = dialect_of(session)
     statement = _insertion(table, tuple(rows[0]), dialect, fresh_only=False)
@@ -95,7 +94,7 @@ def _replacement(table: Table, names: tuple[str, ...], by: str, dialect: str) ->
             names, _unnested(table, names), include_defaults=False
         )
     else:
-        statement = sqlite.insert(table)
+        statement = sqlite.insert(table).values(_bound(table, names))
     keys = {column.name for column in table.primary_key}
     replaced: Insert = statement.on_conflict_do_update(
         index_elements=list(table.primary_key),
@@ -112,9 +111,13 @@ def _insertion(table: Table, names: tuple[str, ...], dialect: str, *, fresh_only
             names, _unnested(table, names), include_defaults=False
         )
         return statement.on_conflict_do_nothing().returning(*table.primary_key) if fresh_only else statement
-    if fresh_only:
-        return sqlite.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
-    return insert(table)
+    inserted = sqlite.insert(table).values(_bound(table, names))
+    return inserted.on_conflict_do_nothing().returning(*table.primary_key) if fresh_only else inserted
+
+
+def _bound(table: Table, names: Sequence[str]) -> dict[str, Any]:
+    """The values of the row that SQLite is given one after the other."""
+    return {name: bindparam(name, type_=table.c[name].type) for name in names}
 
 
 def _unnested(table: Table, names: Sequence[str]) -> Select[*tuple[Any, ...]]:

@@ -203,7 +203,11 @@ def symbol_text(code: Code, prefix: str) -> str:
 
 def expand(code: Code) -> str:
     """The code as compact JWS, for any JOSE library."""
-    return f"{signing_input(code).decode('ascii')}.{tokens.encode_segment(code.signature)}"
+    return _compact(signing_input(code), code.signature)
+
+
+def _compact(signed: bytes, signature: bytes) -> str:
+    return f"{signed.decode('ascii')}.{tokens.encode_segment(signature)}"
 
 
 def signing_input(code: Code) -> bytes:
@@ -341,9 +345,21 @@ def sign_code(*, iss: str, sub: bytes, iat: int, ttl: int, jti_key: bytes, key: 
     Raises:
         ValueError: a field does not fit its place in the code.
     """
-    unsigned = Code(iss=iss, kid=key.kid, sub=sub, iat=iat, ttl=ttl, jti=bytes(JTI_BYTES))
-    named = replace(unsigned, jti=jti(jti_key, iss=iss, kid=key.kid, sub=sub, iat=iat, ttl=ttl))
-    return replace(named, signature=tokens.sign(signing_input(named), key))
+    return sign_and_expand(iss=iss, sub=sub, iat=iat, ttl=ttl, jti_key=jti_key, key=key)[0]
+
+
+def sign_and_expand(
+    *, iss: str, sub: bytes, iat: int, ttl: int, jti_key: bytes, key: SigningKey
+) -> tuple[Code, str]:
+    """What `sign_code` and `expand` make, without writing out twice what is signed."""
+    try:
+        named = jti(jti_key, iss=iss, kid=key.kid, sub=sub, iat=iat, ttl=ttl)
+    except OverflowError as error:
+        raise ValueError(*error.args) from error
+    unsigned = Code(iss=iss, kid=key.kid, sub=sub, iat=iat, ttl=ttl, jti=named)
+    signed = signing_input(unsigned)
+    code = replace(unsigned, signature=tokens.sign(signed, key))
+    return code, _compact(signed, code.signature)
 
 
 def verify_code(code: Code, key: VerifyingKey) -> bool:

@@ -97,7 +97,7 @@ async def mint_codes(
             await _store_handles(writing, courier.id, {day: handles[day] for day in missing})
     minted = []
     for start in starts:
-        code = code_format.sign_code(
+        code, jws = code_format.sign_and_expand(
             iss=settings.issuer,
             sub=handles[service_day(from_epoch(start), settings.zone)],
             iat=start,
@@ -108,7 +108,7 @@ async def mint_codes(
         minted.append(
             MintedCode(
                 text=code_format.symbol_text(code, settings.link_prefix),
-                jws=code_format.expand(code),
+                jws=jws,
                 valid_from=from_epoch(code.iat),
                 valid_until=from_epoch(code.exp),
             )

@@ -23,7 +23,7 @@ from app.services.scans.errors import NoShift, ScanConflict
 from app.services.scans.facts import load_stored
 from app.services.scans.judging import Case, Judgement, judge, with_first_uses, with_journeys
 from app.services.scans.posts import PostFacts, load_device_sign_ins, load_past_shifts, load_posts
-from app.services.scans.presentation import Presentation, ScanName
+from app.services.scans.presentation import Presentation, ScanName, scan_name
 from app.services.scans.rows import row_of, stored_of
 from app.services.scans.syncs import Syncs, load_syncs
 from app.work import Work
@@ -43,14 +43,14 @@ async def admit(work: Work, presentations: Sequence[Presentation]) -> list[Answe
     fresh: dict[ScanName, Presentation] = {}
     for presentation in presentations:
         if _objection(presentation, posts, devices) is None:
-            fresh.setdefault(presentation.key, presentation)
+            fresh.setdefault(presentation.name, presentation)
     made = await _store(work, fresh, posts) if fresh else {}
     # Whatever was not made now was stored before, by us or by another process, or may not be made.
-    others = {presentation.key for presentation in presentations} - made.keys()
+    others = [presentation for presentation in presentations if presentation.name not in made]
     stored = await load_stored(work, others) if others else {}
     results: list[Answer | Problem] = []
     for presentation in presentations:
-        name = presentation.key
+        name = presentation.name
         if name in made and fresh[name] is presentation:
             results.append(Answer(made[name], repeated=False))
         elif (scan := made.get(name) or stored.get(name)) is not None:
@@ -99,7 +99,7 @@ async def _store(
 ) -> dict[ScanName, StoredScan]:
     """Takes the scan ids, decides, uses the codes up, stores; what it stored, by scan name."""
     ids = {name: new_id(work.now) for name in fresh}
-    taken = await _take_scan_ids(work, ids)
+    taken = await _take_scan_ids(work, ids, fresh)
     mine = {name: presentation for name, presentation in fresh.items() if name in taken}
     if not mine:
         return {}
@@ -132,15 +132,22 @@ def _passed(judgement: Judgement) -> bool:
     return judgement.decision.lets_in if told is None else told.let_through
 
 
-async def _take_scan_ids(work: Work, ids: Mapping[ScanName, UUID]) -> set[ScanName]:
+async def _take_scan_ids(
+    work: Work, ids: Mapping[ScanName, UUID], fresh: Mapping[ScanName, Presentation]
+) -> set[ScanName]:
     """Takes scan ids for good; those that another process took first are missing from the result."""
     # In one order everywhere, so that two processes never wait for each other in a circle.
     rows = [
-        {"enrolment_id": name[0], "scan_id": name[1], "scan": ids[name], "recorded_at": work.now}
+        {
+            "enrolment_id": fresh[name].enrolment_id,
+            "scan_id": fresh[name].scan_id,
+            "scan": ids[name],
+            "recorded_at": work.now,
+        }
         for name in sorted(ids)
     ]
     taken = await insert_fresh(work.session, table_of(ScanKey), rows)
-    return {(row.enrolment_id, row.scan_id) for row in taken}
+    return {scan_name(row.enrolment_id, row.scan_id) for row in taken}
 
 
 async def _cases(

@@ -81,12 +81,21 @@ class _Rulings:
             versions = self.past.get(arrival.post.compound_id, ())
             return in_force(versions, arrival.at) or NO_RULES
         rules_id = arrival.post.rules_id
-        return NO_RULES if rules_id is None else self.rules.get(rules_id, NO_RULES)
+        return NO_RULES if rules_id is None else self.rules[rules_id]
+
+    def concern(self, arrival: Arrival) -> bool:
+        """Whether anybody has ruled anything for where or for who arrives."""
+        return self.rules_for(arrival) is not NO_RULES or bool(self._blocks_of(arrival))
+
+    def _blocks_of(self, arrival: Arrival) -> Sequence[BlockTerm]:
+        courier = arrival.courier
+        if courier is None or not courier.was_blocked:
+            return ()
+        return self.blocks.get((arrival.post.compound_id, courier.facts.courier_id), ())
 
     def answer(self, work: Work, arrival: Arrival, others: Others) -> Admitted | Objection:
         """What the rules say; nobody of whom nothing is known is held back for who they are."""
         courier = arrival.courier.facts.courier_id if arrival.courier else None
-        blocked = self.blocks.get((arrival.post.compound_id, courier), ()) if courier else ()
         answer = judge(
             self.rules_for(arrival),
             gate_id=arrival.post.gate_id,
@@ -94,7 +103,7 @@ class _Rulings:
             calendar=self.calendar,
             zone=work.settings.zone,
             ties=self.ties.get(courier, ()) if courier else (),
-            blocked=is_blocked(blocked, arrival.at),
+            blocked=is_blocked(self._blocks_of(arrival), arrival.at),
             other_gates=others.get(arrival.post.gate_id, ()),
         )
         if courier is None and isinstance(answer, Objection) and answer.reason not in OF_THE_GATE:
@@ -105,12 +114,16 @@ class _Rulings:
 async def ask_rules(work: Work, arrivals: Mapping[ScanName, Arrival]) -> dict[ScanName, Entrance]:
     """The answer of the rules to each arrival, in a number of statements that does not grow with them.
 
-    Compounds without rules and couriers whom nobody ever blocked, nearly all, cost nothing.
+    Compounds without rules and couriers whom nobody ever blocked, nearly all, cost nothing and are missing.
     """
     if not arrivals:
         return {}
     rulings = await _load(work, arrivals)
-    answers = {name: rulings.answer(work, arrival, {}) for name, arrival in arrivals.items()}
+    answers = {
+        name: rulings.answer(work, arrival, {})
+        for name, arrival in arrivals.items()
+        if rulings.concern(arrival)
+    }
     held_back = {
         name
         for name, answer in answers.items()
@@ -137,9 +150,6 @@ async def _load(work: Work, arrivals: Mapping[ScanName, Arrival]) -> _Rulings:
     past = await cache.versions_at(
         session, {each.post.compound_id for each in offline}, {each.at for each in offline}
     )
-    pairs = {
-        (each.post.compound_id, each.courier.facts.courier_id) for each in arrivals.values() if each.courier
-    }
     blocked = {
         (each.post.compound_id, each.courier.facts.courier_id)
         for each in arrivals.values()
@@ -152,9 +162,13 @@ async def _load(work: Work, arrivals: Mapping[ScanName, Arrival]) -> _Rulings:
         rules=rules,
         past=past,
         calendar=await cache.calendar(session, work.now) if rules or past else WEEKDAYS_ALONE,
-        ties=await load_ties(session, {courier for _, courier in pairs}) if ruled else {},
+        ties=await load_ties(session, _couriers(arrivals.values())) if ruled else {},
         blocks=await load_blocks(session, blocked),
     )
+
+
+def _couriers(arrivals: Iterable[Arrival]) -> set[UUID]:
+    return {each.courier.facts.courier_id for each in arrivals if each.courier}
 
 
 def _pointed_to(answer: Admitted | Objection) -> UUID | None:

@@ -20,13 +20,15 @@ from app.services.codes.minting import day_handle
 from app.services.couriers.cards import CardFace, open_card
 from app.services.lists import dialect_of, is_listed, listed
 from app.services.scans.answers import StoredScan
-from app.services.scans.presentation import Presentation
+from app.services.scans.presentation import Presentation, ScanName, scan_name
 from app.services.scans.reasons import Reason
 from app.services.scans.rules import CourierFacts, FirstUse
 from app.services.scans.travel import Point
 from app.services.scans.whereabouts import Passage
 from app.work import Work
 
+DatedHandle = tuple[date, bytes]
+"""A service day, and a handle of that day."""
 CodeName = tuple[str, str, bytes, bytes]
 """issuer, kid, subject, jti: the replay key of a code."""
 
@@ -63,12 +65,13 @@ def _stored(dialect: str) -> Select[*tuple[Any, ...]]:
     )
 
 
-async def load_stored(work: Work, keys: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], StoredScan]:
-    """The scans already stored under `keys` (enrolment, scan id)."""
+async def load_stored(work: Work, presentations: Iterable[Presentation]) -> dict[ScanName, StoredScan]:
+    """The scans already stored under the names of `presentations`."""
     dialect = dialect_of(work.session)
-    rows = await work.session.execute(_stored(dialect), listed("keys", list(keys), dialect))
+    keys = {each.name: (each.enrolment_id, each.scan_id) for each in presentations}
+    rows = await work.session.execute(_stored(dialect), listed("keys", list(keys.values()), dialect))
     return {
-        (scan.enrolment_id, scan.scan_id): stored_scan(
+        scan_name(scan.enrolment_id, scan.scan_id): stored_scan(
             scan,
             open_card(work.vault, wrapped, person_id, scan.card_id, sealed)
             if scan.card_id and sealed and wrapped and scan.shift_id
@@ -109,7 +112,7 @@ def stored_scan(scan: Scan, card: CardFace | None) -> StoredScan:
     )
 
 
-def handle_of(work: Work, code: Code) -> tuple[date, bytes]:
+def handle_of(work: Work, code: Code) -> DatedHandle:
     """The service day and handle that `code` names."""
     return service_day(from_epoch(code.iat), work.settings.zone), code.sub
 
@@ -166,19 +169,13 @@ def _couriers(dialect: str) -> Select[*tuple[Any, ...]]:
     )
 
 
-async def load_couriers(
-    work: Work, presentations: Iterable[Presentation]
-) -> dict[tuple[date, bytes], KnownCourier]:
-    """The couriers behind the codes of this issuer, by service day and handle."""
-    handles = {
-        handle_of(work, presentation.code)
-        for presentation in presentations
-        if presentation.code is not None and presentation.code.iss == work.settings.issuer
-    }
-    if not handles:
+async def load_couriers(work: Work, handles: Iterable[DatedHandle]) -> dict[DatedHandle, KnownCourier]:
+    """The couriers behind `handles`."""
+    wanted = set(handles)
+    if not wanted:
         return {}
     dialect = dialect_of(work.session)
-    rows = await fetch(work.session, _couriers(dialect), listed("handles", list(handles), dialect))
+    rows = await fetch(work.session, _couriers(dialect), listed("handles", list(wanted), dialect))
     return {
         (row.day, row.handle): known_courier(
             row,

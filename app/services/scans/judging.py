@@ -9,6 +9,7 @@ from app.models.scans import Direction
 from app.services.codes import format as code_format
 from app.services.codes.format import Code
 from app.services.codes.reading import Proof, ReadCode, ReadSpokenCode
+from app.services.gate_rules.rules import UNCONDITIONAL
 from app.services.keys.ring import KeyStates, load_key_states
 from app.services.scans.entrances import Arrival, Entrance, ask_rules
 from app.services.scans.facts import (
@@ -120,7 +121,12 @@ class Judgement:
 async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Judgement]:
     """The verdict on each case by everything but earlier uses of its code and earlier passages."""
     states = await load_key_states(work.session, work.now)
-    couriers = await load_couriers(work, (case.presentation for case in cases.values()))
+    minted = {
+        name: handle_of(work, code)
+        for name, case in cases.items()
+        if (code := case.presentation.code) is not None and _minted_here(work, code)
+    }
+    couriers = await load_couriers(work, minted.values())
     substitutes = await load_substitutes(
         work,
         {
@@ -135,9 +141,7 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
         if (substitute := substitutes.get(name)) is not None:
             known[name] = substitute.courier
             continue
-        code = case.presentation.code
-        mine = code is not None and case.is_genuine and _minted_here(work, code)
-        known[name] = couriers.get(handle_of(work, code)) if code is not None and mine else None
+        known[name] = couriers.get(minted[name]) if name in minted and case.is_genuine else None
     past = await _past(work, cases, known)
     entrances = await ask_rules(
         work,
@@ -157,9 +161,10 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
             KeyStates(states.keys, at) if offline else states,
             known[name],
             past if offline else None,
+            minted_here=name in minted,
+            entrance=entrances.get(name),
         )
-        if (entrance := entrances.get(name)) is not None:
-            facts = replace(facts, entrance=entrance.answer)
+        entrance = entrances.get(name)
         if (substitute := substitutes.get(name)) is not None:
             facts = replace(facts, holds=substitute.holds(at))
         if case.is_try:
@@ -188,22 +193,27 @@ async def _past(
 
 
 def _code_facts(
-    work: Work, case: Case, states: KeyStates, courier: KnownCourier | None, past: PastStates | None
+    work: Work,
+    case: Case,
+    states: KeyStates,
+    courier: KnownCourier | None,
+    past: PastStates | None,
+    *,
+    minted_here: bool,
+    entrance: Entrance | None,
 ) -> CodeFacts:
     code = case.presentation.code
     closed = case.post.closed_at is not None and case.post.closed_at <= case.happened_at
     facts = None
     if courier is not None:
         facts = past.at(courier, case.happened_at) if past else courier.facts
-    if code is None:
-        return CodeFacts(key_state=None, ours=False, minted_here=False, courier=facts, gate_closed=closed)
-    key = states.find(code.iss, code.kid)
-    ours = code.iss == work.settings.issuer
+    key = states.find(code.iss, code.kid) if code is not None else None
     return CodeFacts(
         key_state=states.state(key) if key else None,
-        ours=ours,
-        minted_here=_minted_here(work, code),
+        ours=code is not None and code.iss == work.settings.issuer,
+        minted_here=minted_here,
         courier=facts,
+        entrance=entrance.answer if entrance is not None else UNCONDITIONAL,
         gate_closed=closed,
     )
 
@@ -225,12 +235,11 @@ def with_journeys(judged: Mapping[ScanName, Judgement]) -> dict[ScanName, Judgem
     last: dict[UUID, Passage] = {}
     result = {}
     for name, each in judged.items():
+        result[name] = each
         passage = each.passage()
         if passage is None or each.courier is None or not each.names_courier:
-            result[name] = each
             continue
         before = last.get(passage.courier_id) or each.courier.last
-        way = None
         if (
             before is not None
             and before.compound_id != passage.compound_id
@@ -238,7 +247,7 @@ def with_journeys(judged: Mapping[ScanName, Judgement]) -> dict[ScanName, Judgem
             and passage.point
         ):
             way = journey(before.point, before.at, passage.point, passage.at)
-        result[name] = replace(each, decision=after_travel(each.decision, way), journey=way)
+            result[name] = replace(each, decision=after_travel(each.decision, way), journey=way)
         if result[name].decision.lets_in:
             last[passage.courier_id] = passage
     return result

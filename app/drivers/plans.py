@@ -1,0 +1,64 @@
+"""Statements in the words of a driver: made once, since making them costs more than carrying them out."""
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Dialect, Executable, Insert, Select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""By name; of an insertion on SQLite, its rows."""
+Processor = Callable[[Any], Any]
+PlanT = TypeVar("PlanT")
+
+
+class Plans(Generic[PlanT]):
+    """Plans by statement, for as long as it is held by whoever made it once."""
+
+    def __init__(self, make: Callable[[Select[Any] | Insert, Dialect], PlanT | None]) -> None:
+        self._make = make
+        self._plans: WeakKeyDictionary[Executable, PlanT | None] = WeakKeyDictionary()
+
+    def of(self, statement: Executable, dialect: Dialect) -> PlanT | None:
+        """The plan; None at the first sight of a statement, and for one of which no plan can be made."""
+        if statement not in self._plans:
+            self._plans[statement] = None
+            return None
+        plan = self._plans[statement]
+        if plan is None and isinstance(statement, Select | Insert):
+            plan = self._plans[statement] = self._make(statement, dialect)
+        return plan
+
+
+def compiled_of(statement: Select[Any] | Insert, dialect: Dialect) -> SQLCompiler | None:
+    """`statement` compiled; None where its text or its values depend on what is given."""
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - what selects and inserts compile to
+    if compiled.literal_execute_params or any(bind.callable for bind in compiled.binds.values()):
+        return None
+    return compiled
+
+
+def row_reader(names: Iterable[str | None], read: Sequence[Processor | None]) -> Processor:
+    """What makes a named tuple of a row: `read` makes a value of the driver one of ours."""
+    row: Any = namedtuple("Row", [name or "_" for name in names], rename=True)  # type: ignore[misc] # noqa: PYI024 - known only now
+    if not any(read):
+        return partial(tuple.__new__, row)
+
+    def reader(record: Any) -> Any:
+        return row._make(
+            value if process is None else process(value) for value, process in zip(record, read, strict=True)
+        )
+
+    return reader
+
+
+def announce(connection: AsyncConnection, statement: str, values: Sequence[Any]) -> None:
+    """Whoever listens to what reaches the database hears of it as of any other statement."""
+    sync = connection.sync_connection
+    if sync is not None and (told := sync.dispatch.before_cursor_execute):
+        told(sync, None, statement, tuple(values), None, False)  # noqa: FBT003 - as listeners take it

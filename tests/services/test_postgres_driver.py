@@ -1,0 +1,73 @@
+"""What asyncpg carries out past SQLAlchemy comes to the same when it goes wrong."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import Float, bindparam, func, literal, select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.database import Database, fetch
+from app.drivers import driver_of
+from app.errors import Unavailable
+
+PATIENCE = 5
+
+SLEEPING = select(func.pg_sleep(bindparam("seconds", type_=Float)))
+
+
+@pytest.fixture(params=["postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """What these tests rest on is PostgreSQL's own."""
+    return str(request.param)
+
+
+async def test_who_gives_up_waiting_leaves_no_connection_behind(own_database: Database) -> None:
+    async def wait() -> None:
+        async with own_database.session() as session:
+            for _ in range(2):
+                await fetch(session, SLEEPING, {"seconds": 0.0})
+            assert driver_of(session) is not None
+            await fetch(session, SLEEPING, {"seconds": 60.0})
+
+    for _ in range(10):  # more than there are connections
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with asyncio.timeout(PATIENCE), own_database.session() as session:
+        assert await session.scalar(select(literal(1))) == 1
+
+
+async def test_a_connection_cut_off_is_an_absent_database_and_is_not_used_again(
+    own_database: Database,
+) -> None:
+    me = select(func.pg_backend_pid().label("pid"))
+
+    seen: set[int] = set()
+
+    async def cut_off() -> None:
+        async with own_database.session() as session:
+            for _ in range(2):
+                pid = (await fetch(session, me))[0].pid
+            async with own_database.session() as other:
+                await other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            await fetch(session, me)
+
+    with pytest.raises(Unavailable):
+        await cut_off()
+    for _ in range(3):
+        async with own_database.session() as session:
+            assert (await fetch(session, me))[0].pid not in seen
+
+
+async def test_a_statement_that_is_wrong_is_not_an_absent_database(own_database: Database) -> None:
+    divided = select(literal(1) / bindparam("by", type_=Float))
+
+    async def divide() -> None:
+        async with own_database.session() as session:
+            for by in (1.0, 1.0, 0.0):
+                await fetch(session, divided, {"by": by})
+
+    with pytest.raises(DBAPIError, match="division by zero"):
+        await divide()
