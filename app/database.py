@@ -89,6 +89,7 @@ class Database:
                 pool_timeout=POOL_SECONDS,
                 pool_pre_ping=False,
                 pool_use_lifo=True,
+                pool_reset_on_return=None,  # every transaction is ended by who began it
                 connect_args={
                     "timeout": POOL_SECONDS,
                     "command_timeout": STATEMENT_MILLISECONDS / 1000,
@@ -204,6 +205,7 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
+        pool_reset_on_return=None,  # every transaction is ended by who began it
         connect_args={"timeout": BUSY_SECONDS},
     )
 

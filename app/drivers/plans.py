@@ -3,8 +3,8 @@
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, Generic, TypeVar, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Dialect, Executable, Insert, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,17 +21,19 @@ class Plans(Generic[PlanT]):
 
     def __init__(self, make: Callable[[Select[Any] | Insert, Dialect], PlanT | None]) -> None:
         self._make = make
+        self._seen: WeakSet[Executable] = WeakSet()
         self._plans: WeakKeyDictionary[Executable, PlanT | None] = WeakKeyDictionary()
 
     def of(self, statement: Executable, dialect: Dialect) -> PlanT | None:
         """The plan; None at the first sight of a statement, and for one of which no plan can be made."""
-        if statement not in self._plans:
-            self._plans[statement] = None
+        if (plan := self._plans.get(statement, self)) is not self:
+            return cast("PlanT | None", plan)
+        if statement not in self._seen:
+            self._seen.add(statement)
             return None
-        plan = self._plans[statement]
-        if plan is None and isinstance(statement, Select | Insert):
-            plan = self._plans[statement] = self._make(statement, dialect)
-        return plan
+        made = self._make(statement, dialect) if isinstance(statement, Select | Insert) else None
+        self._plans[statement] = made
+        return made
 
 
 def compiled_of(statement: Select[Any] | Insert, dialect: Dialect) -> SQLCompiler | None:

@@ -92,11 +92,9 @@ class _Plan:
             for bind in map(compiled.binds.__getitem__, compiled.positiontup or ())
         ]
         parts, text = [], compiled.string
-        for bind in binds:
+        for name, bind in zip(compiled.positiontup or (), binds, strict=True):
             if bind.is_list:
-                part, found, text = text.partition(f"__[POSTCOMPILE_{bind.name}]")
-                if not found:
-                    return None
+                part, _, text = text.partition(f"__[POSTCOMPILE_{name}]")
                 parts.append(part)
         return cls([*parts, text], binds, _reader(statement, dialect))
 
