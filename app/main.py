@@ -24,8 +24,8 @@ OFFLINE_UPLOADS = "/v1/enrolments/"
 """Beneath this path bodies may hold 500 scans, of some 400 bytes each, or twice that as JWS."""
 OFFLINE_LIMIT = 512 * 1024
 
-STRAIGHT = (scans.make, codes.examine_code)
-"""What a city calls hundreds of times a second, and what scanners try themselves out on."""
+STRAIGHT = (scans.make, codes.examine_code, codes.mint)
+"""Scans and wallets, hundreds of times a second in a city; and what scanners try themselves out on."""
 
 
 def create_app(runtime: Runtime) -> FastAPI:

@@ -1,22 +1,25 @@
 """Answers the routes of the gate straight, past the framework's search for a route and what it depends on."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fastapi import params
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.body import parse_json
-from app.api.dependencies import current_claims, current_runtime, read_claims
+from app.api.dependencies import current_claims, current_runtime, read_claims, signed_work
 from app.api.problems import problem_response
 from app.api.refusals import UnreadableBody
 from app.errors import Problem, Unauthenticated
 from app.runtime import Runtime
+from app.services.tokens import AccessClaims
 
 JSON = b"application/json"
 BEARER = b"Bearer "
@@ -31,7 +34,10 @@ class _Plan:
     body: tuple[str, type[BaseModel]]
     runtime: tuple[str, ...]
     claims: tuple[str, ...]
+    open_work: tuple[str, ...]
     headers: tuple[tuple[str, bytes], ...]
+    before: tuple[Callable[..., Awaitable[None]], ...]
+    """What the route's own dependencies ask first, each by `runtime` and `claims`."""
 
 
 class StraightWay:
@@ -57,19 +63,24 @@ class StraightWay:
             await self.app(scope, receive, send)
             return
         message = await receive()
-        arguments = _arguments(plan, scope, message)
-        if arguments is None:
+        found = await _arguments(plan, scope, message)
+        if found is None:
             await self.app(scope, _again(message, receive), send)
             return
+        claims, arguments = found
         scope["route"] = plan.route
         try:
+            for ask in plan.before:
+                await ask(runtime=scope["app"].state.runtime, claims=claims)
             answer = await plan.route.endpoint(**arguments)
         except Problem as problem:
             await problem_response(scope, problem)(scope, receive, send)
             return
-        await HttpResponse(answer.__pydantic_serializer__.to_json(answer), media_type="application/json")(
-            scope, receive, send
-        )
+        await HttpResponse(
+            answer.__pydantic_serializer__.to_json(answer),
+            status_code=plan.route.status_code or HTTPStatus.OK,
+            media_type="application/json",
+        )(scope, receive, send)
 
 
 def straight_routes(routes: Iterable[object], endpoints: Iterable[Callable[..., Any]]) -> list[APIRoute]:
@@ -86,8 +97,10 @@ def _path(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", ""))
 
 
-def _arguments(plan: _Plan, scope: Scope, message: Message) -> dict[str, Any] | None:
-    """What the handler is called with; None where anything about the request is unusual."""
+async def _arguments(
+    plan: _Plan, scope: Scope, message: Message
+) -> tuple[AccessClaims, dict[str, Any]] | None:
+    """Who calls, and what the handler is called with; None where anything about the request is unusual."""
     headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # of a repeated one the first counts
     token = headers.get(b"authorization", b"")
     if (
@@ -106,10 +119,12 @@ def _arguments(plan: _Plan, scope: Scope, message: Message) -> dict[str, Any] | 
         return None
     arguments.update(dict.fromkeys(plan.runtime, runtime))
     arguments.update(dict.fromkeys(plan.claims, claims))
+    for parameter in plan.open_work:
+        arguments[parameter] = await signed_work(Request(scope), runtime, claims)
     for parameter, header in plan.headers:
         given = headers.get(header)
         arguments[parameter] = None if given is None else given.decode("latin-1")
-    return arguments
+    return claims, arguments
 
 
 def _again(message: Message, receive: Receive) -> Receive:
@@ -124,7 +139,7 @@ def _again(message: Message, receive: Receive) -> Receive:
 
 def _plan(route: APIRoute) -> _Plan:
     bodies: list[tuple[str, type[BaseModel]]] = []
-    filled: Mapping[Any, list[str]] = {current_runtime: [], current_claims: []}
+    filled: Mapping[Any, list[str]] = {current_runtime: [], current_claims: [], signed_work: []}
     headers: list[tuple[str, bytes]] = []
     types = get_type_hints(route.endpoint, include_extras=True)
     for name in inspect.signature(route.endpoint).parameters:
@@ -139,12 +154,27 @@ def _plan(route: APIRoute) -> _Plan:
                 headers.append((name, name.replace("_", "-").encode("ascii")))
             case _:
                 raise TypeError(f"{route.path} cannot be answered straight: {name}")
-    if len(bodies) != 1 or not filled[current_claims] or route.dependencies or route.status_code:
+    if len(bodies) != 1 or not (filled[current_claims] or filled[signed_work]):
         raise TypeError(f"{route.path} cannot be answered straight")
     _model(route, "return", types["return"])
     return _Plan(
-        route, bodies[0], tuple(filled[current_runtime]), tuple(filled[current_claims]), tuple(headers)
+        route,
+        bodies[0],
+        tuple(filled[current_runtime]),
+        tuple(filled[current_claims]),
+        tuple(filled[signed_work]),
+        tuple(headers),
+        tuple(_asked_before(route)),
     )
+
+
+def _asked_before(route: APIRoute) -> Iterator[Callable[..., Awaitable[None]]]:
+    """What the route's own dependencies call; raises TypeError for one that asks for anything else."""
+    for dependency in route.dependencies:
+        call = dependency.dependency
+        if call is None or inspect.signature(call).parameters.keys() != {"runtime", "claims"}:
+            raise TypeError(f"{route.path} cannot be answered straight")
+        yield call
 
 
 def _model(route: APIRoute, name: str, kind: Any) -> type[BaseModel]:

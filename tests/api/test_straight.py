@@ -86,6 +86,21 @@ async def test_an_examination_is_answered_alike(
         assert told(straight) == told(ordinary)
 
 
+async def test_a_wallet_is_answered_alike(
+    client: httpx.AsyncClient, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    straight, ordinary = await both(client, "/v1/codes", {"count": 3}, courier.headers)
+    for answer in (straight, ordinary):
+        assert answer.status_code == 201
+        assert [each.keys() for each in answer.json()["items"]] == [
+            {"text", "jws", "valid_from", "valid_until"}
+        ] * 3
+    assert told(straight)[1] == told(ordinary)[1]
+    straight, ordinary = await both(client, "/v1/codes", {"count": 3}, gate.guard)
+    assert straight.status_code == 409
+    assert told(straight) == told(ordinary)
+
+
 SPOILT: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no such enrolment": lambda scan: scan | {"enrolment_id": str(uuid4())},
     "unknown field": lambda scan: scan | {"speed": 1},
@@ -183,7 +198,7 @@ async def test_a_route_under_a_root_path_goes_straight_too(
 
 
 def test_what_cannot_be_answered_straight_is_refused_at_the_start() -> None:
-    for router, endpoint in ((scans.router, scans.own_entries), (codes.router, codes.mint)):
+    for router, endpoint in ((scans.router, scans.own_entries), (codes.router, codes.speak)):
         (route,) = straight_routes(router.routes, [endpoint])
         with pytest.raises(TypeError):
             StraightWay(FastAPI(), routes=[route])
@@ -191,12 +206,16 @@ def test_what_cannot_be_answered_straight_is_refused_at_the_start() -> None:
         straight_routes(compounds.router.routes, [scans.make])
 
 
-async def test_both_routes_of_the_gate_go_straight(
-    application: FastAPI, runtime: Runtime, gate: WorkingGate
+async def test_the_routes_called_most_go_straight(
+    application: FastAPI, runtime: Runtime, gate: WorkingGate, courier: WorkingCourier
 ) -> None:
     """FastAPI leaves its mark on every request that it solved the dependencies of."""
     application.state.runtime = runtime
-    for path, body in (("/v1/scans", gate.scan("x")), ("/v1/codes/examinations", {"code": "x"})):
+    for path, body, caller in (
+        ("/v1/scans", gate.scan("x"), gate.guard),
+        ("/v1/codes/examinations", {"code": "x"}, gate.guard),
+        ("/v1/codes", {"count": 1}, courier.headers),
+    ):
         marks = []
         for kind in ("application/json", SPELLED):
             scopes: list[Scope] = []
@@ -207,7 +226,7 @@ async def test_both_routes_of_the_gate_go_straight(
 
             transport = httpx.ASGITransport(watched)
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as watching:
-                headers = gate.guard | {"content-type": kind}
-                assert (await watching.post(path, json=body, headers=headers)).status_code == 200
+                headers = caller | {"content-type": kind}
+                assert (await watching.post(path, json=body, headers=headers)).is_success
             marks.append("fastapi_inner_astack" in scopes[0])
         assert marks == [False, True]
