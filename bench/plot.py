@@ -9,6 +9,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 
 LIMIT_MILLISECONDS = 40
 """What the p99 at the steady rate may be."""
@@ -40,8 +41,9 @@ def _latency(axes: Axes, measured: dict[str, Any]) -> None:
     axes.axhline(LIMIT_MILLISECONDS, color=RED, linewidth=0.8, linestyle=":")
     axes.axvline(measured["capacity_per_second"], color=PALE, label="capacity")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_xlabel("scans per second, PostgreSQL, 2 workers")
     axes.set_ylabel("milliseconds from when due")
     axes.legend(frameon=False)
