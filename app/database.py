@@ -35,6 +35,7 @@ BEGIN_WRITING = "BEGIN IMMEDIATE"
 """Takes the write lock at once; a transaction that began by reading could not wait for it later."""
 
 _SQLITE_AWAY = ("database is locked", "unable to open", "disk I/O", "database or disk is full")
+_ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError)
 _GONE = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -61,10 +62,11 @@ def is_away(error: BaseException) -> bool:
         cause = error.orig
         return (
             error.connection_invalidated
-            or isinstance(cause, _GONE)
             or isinstance(getattr(cause, "__cause__", None), _GONE)
-            or (isinstance(cause, sqlite3.OperationalError) and str(cause).startswith(_SQLITE_AWAY))
+            or (cause is not None and is_away(cause))
         )
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith(_SQLITE_AWAY)
     return isinstance(error, _GONE)
 
 
@@ -119,7 +121,7 @@ class Database:
         try:
             async with self._begun(write=write) as session:
                 yield session
-        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (DBAPIError, PoolTimeout, OSError, sqlite3.Error, *_ASYNCPG) as error:
             if is_away(error):
                 raise Unavailable(retry_after=RETRY_SECONDS) from error
             raise

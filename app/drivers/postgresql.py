@@ -146,6 +146,10 @@ def _columns(
     return [(name, _binding(table.c[name].type, dialect)) for name in names]
 
 
+class NothingStored(RuntimeError):
+    """PostgreSQL answers COMMIT of a transaction in which a statement failed with a mere ROLLBACK."""
+
+
 async def driver_on(connection: AsyncConnection) -> PostgresDriver:
     """The driver of a connection."""
     raw = (await connection.get_raw_connection()).driver_connection
@@ -159,15 +163,21 @@ async def transaction_of(connection: AsyncConnection) -> AsyncIterator[PostgresD
     """A transaction on a connection that SQLAlchemy takes for one without: committed when the block ends.
 
     A connection of which it is not certain that the transaction has ended is given to nobody else.
+    Raises NothingStored where a statement had failed and whoever sent it went on all the same.
     """
     driver = await driver_on(connection)
     try:
         await driver.raw.execute("BEGIN")
         yield driver
-        await driver.raw.execute("COMMIT")
+        await _commit(driver)
     except BaseException as error:
         await _roll_back(driver, error)
         raise
+
+
+async def _commit(driver: PostgresDriver) -> None:
+    if await driver.raw.execute("COMMIT") != "COMMIT":
+        raise NothingStored
 
 
 async def _roll_back(driver: PostgresDriver, error: BaseException) -> None:

@@ -1,6 +1,7 @@
 """What asyncpg carries out past SQLAlchemy comes to the same when it goes wrong."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import Float, bindparam, func, literal, select, text
@@ -8,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.database import Database, fetch
 from app.drivers import driver_of
+from app.drivers.postgresql import NothingStored
 from app.errors import Unavailable
 
 PATIENCE = 5
@@ -59,6 +61,20 @@ async def test_a_connection_cut_off_is_an_absent_database_and_is_not_used_again(
     for _ in range(3):
         async with own_database.session() as session:
             assert (await fetch(session, me))[0].pid not in seen
+
+
+async def test_who_goes_on_after_a_statement_that_failed_is_told_that_nothing_was_stored(
+    own_database: Database,
+) -> None:
+    async def go_on() -> None:
+        async with own_database.session() as session:
+            with suppress(DBAPIError):
+                await session.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(NothingStored):
+        await go_on()
+    async with own_database.session() as session:
+        assert await session.scalar(select(literal(1))) == 1
 
 
 async def test_a_statement_that_is_wrong_is_not_an_absent_database(own_database: Database) -> None:
