@@ -233,8 +233,7 @@ async def fetch(session: AsyncSession, statement: Executable, parameters: Any = 
 
     Make the statement once: it then goes past SQLAlchemy too (ADR 0013).
     """
-    driver = driver_of(session)
-    rows = None if driver is None else await driver.fetch(statement, parameters or {})
+    rows = await driver_of(session).fetch(statement, parameters or {})
     return await session.run_sync(_fetch, statement, parameters) if rows is None else rows
 
 

@@ -31,7 +31,7 @@ def keep_driver(session: AsyncSession, driver: Driver) -> None:
     session.info[_KEPT] = driver
 
 
-def driver_of(session: AsyncSession) -> Driver | None:
-    """The driver in whose transaction `session` is, if it was given one."""
-    driver: Driver | None = session.info.get(_KEPT)
+def driver_of(session: AsyncSession) -> Driver:
+    """The driver in whose transaction `session` is: every session of a `Database` is in one."""
+    driver: Driver = session.info[_KEPT]
     return driver

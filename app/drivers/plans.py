@@ -7,12 +7,13 @@ from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Dialect, Executable, Insert, Select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """By name; of an insertion on SQLite, its rows."""
 Processor = Callable[[Any], Any]
+Columns = Sequence[tuple[str, Processor | None]]
+"""Of a row: name, and what makes a value of ours one of the driver."""
 PlanT = TypeVar("PlanT")
 
 
@@ -59,8 +60,6 @@ def row_reader(names: Iterable[str | None], read: Sequence[Processor | None]) ->
     return reader
 
 
-def announce(connection: AsyncConnection, statement: str, values: Sequence[Any]) -> None:
-    """Whoever listens to what reaches the database hears of it as of any other statement."""
-    sync = connection.sync_connection
-    if sync is not None and (told := sync.dispatch.before_cursor_execute):
-        told(sync, None, statement, tuple(values), None, False)  # noqa: FBT003 - as listeners take it
+def row_values(row: Mapping[str, Any], columns: Columns) -> list[Any]:
+    """The values of a row that is stored, in the order of `columns`."""
+    return [row[name] if process is None else process(row[name]) for name, process in columns]

@@ -21,11 +21,11 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
-from app.drivers.plans import Parameters, Plans, Processor, announce, compiled_of, row_reader
+from app.drivers.connections import announce, fail
+from app.drivers.plans import Columns, Parameters, Plans, Processor, compiled_of, row_reader, row_values
 from app.models.base import Instant
 
 
@@ -116,10 +116,7 @@ class PostgresDriver:
         """Inserts `rows` by COPY; see `Driver`."""
         names = tuple(rows[0])
         columns = _columns(table, names, self.connection.dialect)
-        records = [
-            [row[name] if process is None else process(row[name]) for name, process in columns]
-            for row in rows
-        ]
+        records = [row_values(row, columns) for row in rows]
         text = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
         announce(self.connection, text, records)
         try:
@@ -129,20 +126,17 @@ class PostgresDriver:
             raise
 
     async def _fail(self, statement: str, error: BaseException) -> None:
-        """Raises what SQLAlchemy would, and parts with the connection where it would."""
-        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-            raise IntegrityError(statement, None, error) from error
-        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
-            raise DBAPIError(statement, None, error) from error
-        if not isinstance(error, Exception):
-            # The statement may still be under way, so nobody may be given this connection.
-            await self.connection.invalidate(error)
+        await fail(
+            self.connection,
+            statement,
+            error,
+            broken=(asyncpg.IntegrityConstraintViolationError,),
+            failed=(asyncpg.PostgresError, asyncpg.InterfaceError),
+        )
 
 
 @lru_cache
-def _columns(
-    table: Table, names: tuple[str, ...], dialect: Dialect
-) -> Sequence[tuple[str, Processor | None]]:
+def _columns(table: Table, names: tuple[str, ...], dialect: Dialect) -> Columns:
     return [(name, _binding(table.c[name].type, dialect)) for name in names]
 
 

@@ -23,17 +23,15 @@ from sqlalchemy import (
     Table,
     Uuid,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.sqltypes import TupleType
 from sqlalchemy.types import TypeEngine
 
-from app.drivers.plans import Parameters, Plans, Processor, announce, compiled_of, row_reader
+from app.drivers.connections import announce, fail
+from app.drivers.plans import Columns, Parameters, Plans, Processor, compiled_of, row_reader, row_values
 from app.models.base import Instant
 
-ROWS = "rows"
-"""The name of what an insertion is given."""
 KEPT = 16_384
 """Ids and times kept as both are written: those of the gates and couriers of a day in a few megabytes."""
 
@@ -48,18 +46,14 @@ class _Bind:
     process: Sequence[Processor | None]
     """What makes its values ones of the driver; of a list of tuples, for each place."""
     is_list: bool
-    columns: Sequence[str] = ()
-    """Of the rows of an insertion: their names, in the order of the places."""
 
     def places(self, count: int) -> str:
         """What stands in the text for a list of `count`; SQLite wants VALUES around tuples."""
-        if len(self.process) == 1 and not self.columns:
-            return ", ".join("?" * count)
-        return "VALUES " + ", ".join([f"({', '.join('?' * len(self.process))})"] * count)
+        return ", ".join("?" * count) if len(self.process) == 1 else _rows(len(self.process), count)
 
     def values(self, value: Any) -> list[Any]:
         """What goes with the text."""
-        if len(self.process) > 1 or self.columns:
+        if len(self.process) > 1:
             return [
                 each if process is None else process(each)
                 for row in value
@@ -71,7 +65,7 @@ class _Bind:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _Selection:
     parts: Sequence[str]
     """The text, parted where lists of any length stand, in their order."""
     binds: Sequence[_Bind]
@@ -80,41 +74,20 @@ class _Plan:
     """Makes a named tuple of a row."""
 
     @classmethod
-    def of(cls, statement: Select[Any] | Insert, dialect: Dialect) -> Self | None:
-        compiled = compiled_of(statement, dialect)
-        if compiled is None:
-            return None
-        if isinstance(statement, Insert):
-            return cls._of_insertion(statement, compiled, dialect)
+    def of(cls, statement: Select[Any], compiled: SQLCompiler, dialect: Dialect) -> Self:
         lists = {bind.key for bind in compiled.post_compile_params}
-        binds = [
-            _Bind(bind.key, bind.value, _binding(bind.type, dialect), bind.key in lists)
-            for bind in map(compiled.binds.__getitem__, compiled.positiontup or ())
-        ]
-        parts, text = [], compiled.string
-        for name, bind in zip(compiled.positiontup or (), binds, strict=True):
-            if bind.is_list:
+        parts, binds, text = [], [], compiled.string
+        for name in compiled.positiontup or ():
+            bind = compiled.binds[name]
+            binds.append(_Bind(bind.key, bind.value, _binding(bind.type, dialect), bind.key in lists))
+            if bind.key in lists:
                 part, _, text = text.partition(f"__[POSTCOMPILE_{name}]")
                 parts.append(part)
         return cls([*parts, text], binds, _reader(statement, dialect))
 
-    @classmethod
-    def _of_insertion(cls, statement: Insert, compiled: SQLCompiler, dialect: Dialect) -> Self | None:
-        """Of one that is given all its rows as a list, and whose VALUES are its columns alone."""
-        names = list(compiled.positiontup or ())
-        row = f"VALUES ({', '.join('?' * len(names))})"
-        head, found, tail = compiled.string.partition(row)
-        if not found or "?" in tail:
-            return None
-        processes = [_binding(compiled.binds[name].type, dialect)[0] for name in names]
-        rows = _Bind(ROWS, None, processes, is_list=True, columns=names)
-        return cls([head, tail], [rows], _reader(statement, dialect))
-
     def filled(self, parameters: Parameters) -> tuple[str, list[Any]]:
         """The text for lists as long as the ones given, and what goes with it."""
-        if not isinstance(parameters, Mapping):
-            columns = self.binds[0].columns
-            parameters = {ROWS: [[row[name] for name in columns] for row in parameters]}
+        assert isinstance(parameters, Mapping)  # noqa: S101 - only insertions are given rows
         text, values, parts = self.parts[0], [], iter(self.parts[1:])
         for bind in self.binds:
             given = parameters.get(bind.name, bind.default)
@@ -124,7 +97,47 @@ class _Plan:
         return text, values
 
 
-_plans = Plans(_Plan.of)
+@dataclass(frozen=True, slots=True)
+class _Insertion:
+    """One that is given its rows as a list, and whose VALUES are its columns alone."""
+
+    head: str
+    tail: str
+    columns: Columns
+    row: Processor
+    """Makes a named tuple of a row."""
+
+    @classmethod
+    def of(cls, statement: Insert, compiled: SQLCompiler, dialect: Dialect) -> Self | None:
+        names = compiled.positiontup or ()
+        head, found, tail = compiled.string.partition(_rows(len(names), 1))
+        if not found or "?" in tail:
+            return None
+        columns = [(name, _binding(compiled.binds[name].type, dialect)[0]) for name in names]
+        return cls(head, tail, columns, _reader(statement, dialect))
+
+    def filled(self, parameters: Parameters) -> tuple[str, list[Any]]:
+        """The text for as many rows as are given, and what goes with it."""
+        assert not isinstance(parameters, Mapping)  # noqa: S101 - see `Parameters`
+        text = self.head + _rows(len(self.columns), len(parameters)) + self.tail
+        return text, [value for row in parameters for value in row_values(row, self.columns)]
+
+
+def _rows(width: int, count: int) -> str:
+    """The places of `count` rows or tuples."""
+    return "VALUES " + ", ".join([f"({', '.join('?' * width)})"] * count)
+
+
+def _plan(statement: Select[Any] | Insert, dialect: Dialect) -> _Selection | _Insertion | None:
+    compiled = compiled_of(statement, dialect)
+    if compiled is None:
+        return None
+    if isinstance(statement, Insert):
+        return _Insertion.of(statement, compiled, dialect)
+    return _Selection.of(statement, compiled, dialect)
+
+
+_plans: Plans[_Selection | _Insertion] = Plans(_plan)
 
 
 def _reader(statement: Select[Any] | Insert, dialect: Dialect) -> Processor:
@@ -209,10 +222,7 @@ class SqliteDriver:
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Inserts `rows`; see `Driver`."""
         text, columns = _insertion(table, tuple(rows[0]), self.connection.dialect)
-        values = [
-            [row[name] if process is None else process(row[name]) for name, process in columns]
-            for row in rows
-        ]
+        values = [row_values(row, columns) for row in rows]
         announce(self.connection, text, values)
         try:
             await self.raw.executemany(text, values)
@@ -221,21 +231,14 @@ class SqliteDriver:
             raise
 
     async def _fail(self, statement: str, error: BaseException) -> None:
-        """Raises what SQLAlchemy would, and parts with the connection where it would."""
-        if isinstance(error, sqlite3.IntegrityError):
-            raise IntegrityError(statement, None, error) from error
-        if isinstance(error, sqlite3.Error):
-            raise DBAPIError(statement, None, error) from error
-        if not isinstance(error, Exception):
-            # The statement may still be under way, so nobody may be given this connection.
-            await self.connection.invalidate(error)
+        await fail(
+            self.connection, statement, error, broken=(sqlite3.IntegrityError,), failed=(sqlite3.Error,)
+        )
 
 
 @lru_cache
-def _insertion(
-    table: Table, names: tuple[str, ...], dialect: Dialect
-) -> tuple[str, Sequence[tuple[str, Processor | None]]]:
-    text = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - the names are the model's
+def _insertion(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Columns]:
+    text = f"INSERT INTO {table.name} ({', '.join(names)}) {_rows(len(names), 1)}"
     return text, [(name, _binding(table.c[name].type, dialect)[0]) for name in names]
 
 

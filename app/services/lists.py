@@ -62,12 +62,7 @@ def listed(name: str, rows: Sequence[tuple[Any, ...]], dialect: str) -> dict[str
 
 async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Inserts `rows`, all of the same columns, in one statement."""
-    if (driver := driver_of(session)) is not None:
-        await driver.insert(table, rows)
-        return
-    dialect = dialect_of(session)
-    statement = _insertion(table, tuple(rows[0]), dialect, fresh_only=False)
-    await fetch(session, statement, _parameters(rows, dialect))
+    await driver_of(session).insert(table, rows)
 
 
 async def insert_fresh(
@@ -75,8 +70,7 @@ async def insert_fresh(
 ) -> Sequence[Any]:
     """Inserts those of `rows` whose primary key is free; the primary keys of these, in any order."""
     dialect = dialect_of(session)
-    statement = _insertion(table, tuple(rows[0]), dialect, fresh_only=True)
-    return await fetch(session, statement, _parameters(rows, dialect))
+    return await fetch(session, _insertion(table, tuple(rows[0]), dialect), _parameters(rows, dialect))
 
 
 async def insert_latest(
@@ -89,12 +83,7 @@ async def insert_latest(
 
 @cache
 def _replacement(table: Table, names: tuple[str, ...], by: str, dialect: str) -> Insert:
-    if dialect == "postgresql":
-        statement: Any = postgresql.insert(table).from_select(
-            names, _unnested(table, names), include_defaults=False
-        )
-    else:
-        statement = sqlite.insert(table).values(_bound(table, names))
+    statement = _given(table, names, dialect)
     keys = {column.name for column in table.primary_key}
     replaced: Insert = statement.on_conflict_do_update(
         index_elements=list(table.primary_key),
@@ -105,14 +94,17 @@ def _replacement(table: Table, names: tuple[str, ...], by: str, dialect: str) ->
 
 
 @cache
-def _insertion(table: Table, names: tuple[str, ...], dialect: str, *, fresh_only: bool) -> Insert:
+def _insertion(table: Table, names: tuple[str, ...], dialect: str) -> Insert:
+    fresh: Insert = _given(table, names, dialect).on_conflict_do_nothing()
+    return fresh.returning(*table.primary_key)
+
+
+def _given(table: Table, names: tuple[str, ...], dialect: str) -> Any:
+    """An insertion of the rows that it is given."""
     if dialect == "postgresql":
-        statement = postgresql.insert(table).from_select(
-            names, _unnested(table, names), include_defaults=False
-        )
-        return statement.on_conflict_do_nothing().returning(*table.primary_key) if fresh_only else statement
-    inserted = sqlite.insert(table).values(_bound(table, names))
-    return inserted.on_conflict_do_nothing().returning(*table.primary_key) if fresh_only else inserted
+        rows = _unnested(table, names)
+        return postgresql.insert(table).from_select(names, rows, include_defaults=False)
+    return sqlite.insert(table).values(_bound(table, names))
 
 
 def _bound(table: Table, names: Sequence[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The stand-in for WeChat, and somebody who registers through it."""
+"""The stand-in for WeChat, somebody who registers through it, and whoever meets at a gate."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,7 @@ from app.settings import Environment, Settings
 from app.standin.remote import StandIn
 from app.standin.server import run_standin
 from tests.factories.couriers import Applicant, arrive, employer_called, list_on_roster, made_up_id
+from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, open_gate
 from tests.factories.settings import make_settings
 
 
@@ -65,3 +66,21 @@ async def verified(applicant: Applicant, listed: None) -> dict[str, str]:  # noq
     """Headers of a courier whom the roster verified."""
     assert (await applicant.register()).json()["state"] == "verified"
     return applicant.headers
+
+
+@pytest.fixture
+async def gate(runtime: Runtime) -> WorkingGate:
+    """A gate with a guard on shift."""
+    return await open_gate(runtime, name="翠湖苑")
+
+
+@pytest.fixture
+async def other(runtime: Runtime) -> WorkingGate:
+    """A gate of another compound."""
+    return await open_gate(runtime, name="映山里")
+
+
+@pytest.fixture
+async def courier(runtime: Runtime) -> WorkingCourier:
+    """A verified courier."""
+    return await bring_courier(runtime, serial=1)

@@ -22,7 +22,7 @@ from app.work import Actor, begin_work
 from tests.clocks import SettableClock
 from tests.factories.blocks import block_courier
 from tests.factories.gate_rules import make_rules
-from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.scans import WorkingCourier, WorkingGate, mint
 from tests.factories.settings import make_settings
 
 PATH = "/v1/devices/current/bundle"
@@ -32,16 +32,6 @@ PATH = "/v1/devices/current/bundle"
 def settings() -> Settings:
     """Sign-in tokens that outlast a shift of the clock."""
     return make_settings(access_token_seconds=3600)
-
-
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
 
 
 async def fetch(

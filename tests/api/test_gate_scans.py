@@ -25,16 +25,6 @@ def settings() -> Settings:
     return make_settings(access_token_seconds=3600)
 
 
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
-
-
 async def lately(client: httpx.AsyncClient, gate: WorkingGate, headers: Headers, **query: Any) -> Any:
     reply = await client.get(f"/v1/gates/{gate.gate_id}/scans", params=query, headers=headers)
     assert reply.status_code == 200, reply.text

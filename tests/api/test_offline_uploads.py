@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
 from tests.factories.passages import manager_of
-from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.scans import WorkingCourier, WorkingGate, mint, open_gate
 from tests.factories.settings import make_settings
 from tests.factories.uploads import differences, entries, upload
 
@@ -27,21 +27,6 @@ from tests.factories.uploads import differences, entries, upload
 def settings() -> Settings:
     """Sign-in tokens that outlast an outage."""
     return make_settings(access_token_seconds=3600)
-
-
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def other(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="映山里")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
 
 
 async def test_an_offline_entry_is_stored_with_its_own_time_gate_and_shift(

@@ -9,16 +9,11 @@ from app.services import tokens
 from app.services.codes import format as code_format
 from app.services.keys.errors import KeySetInvalid
 from app.services.keys.lifecycle import trust_issuer, withdraw_key
-from tests.factories.scans import WorkingGate, open_gate
+from tests.factories.scans import WorkingGate
 from tests.factories.work import seeding
 
 ELSEWHERE = "5001"
 """No city has this code."""
-
-
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
 
 
 @pytest.fixture

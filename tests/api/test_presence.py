@@ -16,7 +16,7 @@ from app.settings import Settings
 from tests.clocks import SettableClock
 from tests.factories.couriers import staff
 from tests.factories.passages import decide, manager_of, pass_gate, take_back, upload
-from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint
 from tests.factories.settings import make_settings
 from tests.statements import noted, plan_of
 
@@ -27,21 +27,6 @@ Headers = dict[str, str]
 def settings() -> Settings:
     """Sign-in tokens that outlast a shift of the clock."""
     return make_settings(access_token_seconds=3600)
-
-
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def other(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="映山里")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
 
 
 async def presence(client: httpx.AsyncClient, gate: WorkingGate, headers: Headers, **query: Any) -> Any:

@@ -43,16 +43,6 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
-
-
-@pytest.fixture
 async def reviewer(runtime: Runtime) -> dict[str, str]:
     return await staff(runtime, Role.reviewer)
 

@@ -22,11 +22,6 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
 async def courier(runtime: Runtime) -> WorkingCourier:
     """Somebody who delivers food on an e-bike."""
     return await bring_courier(runtime, serial=1)

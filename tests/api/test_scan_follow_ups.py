@@ -10,7 +10,7 @@ from PIL import Image
 from app.runtime import Runtime
 from app.settings import Settings
 from tests.clocks import SettableClock
-from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.scans import WorkingCourier, WorkingGate, mint, open_gate
 from tests.factories.settings import make_settings
 
 
@@ -18,16 +18,6 @@ from tests.factories.settings import make_settings
 def settings() -> Settings:
     """Sign-in tokens that outlast a shift of the clock."""
     return make_settings(access_token_seconds=3600)
-
-
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
 
 
 async def scan(client: httpx.AsyncClient, gate: WorkingGate, code: str, **changed: object) -> httpx.Response:

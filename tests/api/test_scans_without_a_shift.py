@@ -1,23 +1,12 @@
 """A device with nobody on shift: it gets verdicts and stores entries, and is told of nobody."""
 
 import httpx
-import pytest
 
 from app.runtime import Runtime
 from app.services.devices.enrolment import report_loss
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
-from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
-
-
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
+from tests.factories.scans import WorkingCourier, WorkingGate, mint, open_gate
 
 
 async def test_the_device_alone_gets_a_verdict_and_no_identity(

@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.work import Actor, Scope, begin_work
 from tests.clocks import SettableClock
 from tests.factories.accounts import make_account, sign_in
-from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.scans import WorkingCourier, WorkingGate, mint, open_gate
 from tests.factories.settings import make_settings
 
 DADUKOU, SHAPINGBA = Position(29.4847, 106.4826), Position(29.5410, 106.4569)
@@ -34,11 +34,6 @@ async def gates(runtime: Runtime) -> tuple[WorkingGate, WorkingGate]:
         await open_gate(runtime, name="翠湖苑", position=DADUKOU),
         await open_gate(runtime, name="映山里", position=SHAPINGBA),
     )
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
 
 
 @pytest.fixture

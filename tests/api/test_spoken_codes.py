@@ -21,7 +21,7 @@ from app.work import Actor
 from tests.clocks import SettableClock
 from tests.factories.accounts import signed_in, within_compound
 from tests.factories.gate_rules import hours
-from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint
 from tests.factories.settings import make_settings
 from tests.factories.work import seeding
 
@@ -30,21 +30,6 @@ from tests.factories.work import seeding
 def settings() -> Settings:
     """Sign-in tokens that outlast a shift of the clock."""
     return make_settings(access_token_seconds=3600)
-
-
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def other(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="映山里")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
 
 
 async def ask(client: httpx.AsyncClient, courier: WorkingCourier, gate: WorkingGate) -> httpx.Response:

@@ -32,21 +32,6 @@ def settings() -> Settings:
     return make_settings(access_token_seconds=3600)
 
 
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def other(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="映山里")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
-
-
 async def stays(client: httpx.AsyncClient, gate: WorkingGate, manager: Headers, **query: Any) -> Any:
     reply = await client.get(f"/v1/compounds/{gate.compound_id}/stays", params=query, headers=manager)
     assert reply.status_code == 200, reply.text

@@ -14,7 +14,7 @@ from app.api.straight import StraightWay, straight_routes
 from app.api.walls import BodyWall, WallSettings
 from app.runtime import Runtime
 from app.settings import Settings
-from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.scans import WorkingCourier, WorkingGate, mint
 from tests.factories.settings import make_settings
 
 SPELLED = "application/json; charset=utf-8"
@@ -27,16 +27,6 @@ OWN = {"x-request-id", "date"}
 @pytest.fixture
 def settings() -> Settings:
     return make_settings(access_token_seconds=3600)
-
-
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
 
 
 async def both(

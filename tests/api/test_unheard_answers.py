@@ -11,7 +11,7 @@ from app.services.scans.reasons import Reason
 from app.settings import Settings
 from tests.clocks import SettableClock
 from tests.factories.passages import pass_gate, take_back
-from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.scans import WorkingCourier, WorkingGate, mint
 from tests.factories.settings import make_settings
 from tests.factories.uploads import differences, entries, upload
 
@@ -20,21 +20,6 @@ from tests.factories.uploads import differences, entries, upload
 def settings() -> Settings:
     """Sign-in tokens that outlast an outage."""
     return make_settings(access_token_seconds=3600)
-
-
-@pytest.fixture
-async def gate(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="翠湖苑")
-
-
-@pytest.fixture
-async def other(runtime: Runtime) -> WorkingGate:
-    return await open_gate(runtime, name="映山里")
-
-
-@pytest.fixture
-async def courier(runtime: Runtime) -> WorkingCourier:
-    return await bring_courier(runtime, serial=1)
 
 
 async def test_a_scan_whose_online_answer_got_lost_is_one_scan_with_what_was_done(

@@ -1,6 +1,5 @@
 """What asyncpg carries out past SQLAlchemy comes to the same when it goes wrong."""
 
-import asyncio
 from contextlib import suppress
 
 import pytest
@@ -8,37 +7,16 @@ from sqlalchemy import Float, bindparam, func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.database import Database, fetch
-from app.drivers import driver_of
 from app.drivers.postgresql import NothingStored
 from app.errors import Unavailable
 
 PATIENCE = 5
-
-SLEEPING = select(func.pg_sleep(bindparam("seconds", type_=Float)))
 
 
 @pytest.fixture(params=["postgresql"])
 def database_kind(request: pytest.FixtureRequest) -> str:
     """What these tests rest on is PostgreSQL's own."""
     return str(request.param)
-
-
-async def test_who_gives_up_waiting_leaves_no_connection_behind(own_database: Database) -> None:
-    async def wait() -> None:
-        async with own_database.session() as session:
-            for _ in range(2):
-                await fetch(session, SLEEPING, {"seconds": 0.0})
-            assert driver_of(session) is not None
-            await fetch(session, SLEEPING, {"seconds": 60.0})
-
-    for _ in range(10):  # more than there are connections
-        task = asyncio.create_task(wait())
-        await asyncio.sleep(0.1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    async with asyncio.timeout(PATIENCE), own_database.session() as session:
-        assert await session.scalar(select(literal(1))) == 1
 
 
 async def test_a_connection_cut_off_is_an_absent_database_and_is_not_used_again(

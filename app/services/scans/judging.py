@@ -155,6 +155,7 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
     for name, case in cases.items():
         at = case.happened_at
         offline = case.presentation.offline is not None
+        entrance = entrances.get(name)
         facts = _code_facts(
             work,
             case,
@@ -162,9 +163,8 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
             known[name],
             past if offline else None,
             minted_here=name in minted,
-            entrance=entrances.get(name),
+            entrance=entrance,
         )
-        entrance = entrances.get(name)
         if (substitute := substitutes.get(name)) is not None:
             facts = replace(facts, holds=substitute.holds(at))
         if case.is_try:
