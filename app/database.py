@@ -35,11 +35,11 @@ BEGIN_WRITING = "BEGIN IMMEDIATE"
 """Takes the write lock at once; a transaction that began by reading could not wait for it later."""
 
 _SQLITE_AWAY = ("database is locked", "unable to open", "disk I/O", "database or disk is full")
-_ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError)
 _GONE = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # given up by the server, and not seen closed yet
     asyncpg.OperatorInterventionError,  # shut down, restarted, or a statement cut off at its limit
     asyncpg.InsufficientResourcesError,  # no connection, memory or disk left
 )
@@ -121,7 +121,7 @@ class Database:
         try:
             async with self._begun(write=write) as session:
                 yield session
-        except (DBAPIError, PoolTimeout, OSError, sqlite3.Error, *_ASYNCPG) as error:
+        except (DBAPIError, PoolTimeout, OSError, sqlite3.Error, *postgresql_driver.ERRORS) as error:
             if is_away(error):
                 raise Unavailable(retry_after=RETRY_SECONDS) from error
             raise

@@ -65,6 +65,12 @@ class _Plan:
 
 _plans = Plans(_Plan.of)
 
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""All errors of the driver.
+
+The last is what it says of a connection that the server has given up, until it sees it closed.
+"""
+
 
 def _binding(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
     """What makes a value of ours one of the driver."""
@@ -131,7 +137,7 @@ class PostgresDriver:
             statement,
             error,
             broken=(asyncpg.IntegrityConstraintViolationError,),
-            failed=(asyncpg.PostgresError, asyncpg.InterfaceError),
+            failed=ERRORS,
         )
 
 
@@ -180,7 +186,7 @@ async def _roll_back(driver: PostgresDriver, error: BaseException) -> None:
         if not driver.raw.is_closed():
             await driver.raw.execute("ROLLBACK")
             ended = True
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+    except (OSError, *ERRORS):
         pass  # what came first is raised
     finally:
         if not ended:

@@ -7,10 +7,14 @@ from sqlalchemy import Float, bindparam, func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.database import Database, fetch
+from app.drivers import driver_of
 from app.drivers.postgresql import NothingStored
 from app.errors import Unavailable
 
-PATIENCE = 5
+_ME = select(func.pg_backend_pid().label("pid"))
+_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+_GIVEN_UP = b"E" + (len(_FIELDS) + 4).to_bytes(4) + _FIELDS
+"""ErrorResponse, as PostgreSQL sends it before it closes a connection."""
 
 
 @pytest.fixture(params=["postgresql"])
@@ -22,23 +26,42 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 async def test_a_connection_cut_off_is_an_absent_database_and_is_not_used_again(
     own_database: Database,
 ) -> None:
-    me = select(func.pg_backend_pid().label("pid"))
-
     seen: set[int] = set()
 
     async def cut_off() -> None:
         async with own_database.session() as session:
             for _ in range(2):
-                pid = (await fetch(session, me))[0].pid
+                pid = (await fetch(session, _ME))[0].pid
+            seen.add(pid)
             async with own_database.session() as other:
                 await other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-            await fetch(session, me)
+            await fetch(session, _ME)
 
     with pytest.raises(Unavailable):
         await cut_off()
     for _ in range(3):
         async with own_database.session() as session:
-            assert (await fetch(session, me))[0].pid not in seen
+            assert (await fetch(session, _ME))[0].pid not in seen
+
+
+@pytest.mark.parametrize("known", [1, 2], ids=["by SQLAlchemy", "by the driver"])
+async def test_a_connection_given_up_by_the_server_and_not_closed_yet_is_an_absent_database(
+    own_database: Database, known: int
+) -> None:
+    me = select(func.pg_backend_pid().label("pid"))
+
+    async def given_up() -> None:
+        async with own_database.session() as session:
+            for _ in range(known):
+                await fetch(session, me)
+            raw = driver_of(session).raw  # type: ignore[attr-defined]
+            raw._protocol.data_received(_GIVEN_UP)
+            await fetch(session, me if known > 1 else select(literal(1)))
+
+    with pytest.raises(Unavailable):
+        await given_up()
+    async with own_database.session() as session:
+        assert await session.scalar(select(literal(1))) == 1
 
 
 async def test_who_goes_on_after_a_statement_that_failed_is_told_that_nothing_was_stored(
