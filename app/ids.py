@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 import uuid_utils
@@ -16,6 +17,12 @@ def new_id(at: datetime | None = None) -> UUID:
     if at is None:
         return uuid7()
     return UUID(int=uuid_utils.uuid7(nanoseconds=round(at.timestamp() * 1000) * 1_000_000).int)
+
+
+@lru_cache(4096)
+def known_id(text: str) -> UUID:
+    """The id in a text of ours, of the ids that come with every request of somebody: made once of each."""
+    return UUID(text)
 
 
 def new_secret() -> str:

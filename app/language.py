@@ -16,8 +16,10 @@ def preferred(accept_language: str | None) -> Language:
 
     The higher weight wins, the earlier of equals; `*` and anything unreadable mean Chinese.
     """
+    if accept_language is None:
+        return DEFAULT
     best, best_weight = DEFAULT, 0.0
-    for item in (accept_language or "")[:LONGEST_HEADER].split(","):
+    for item in accept_language[:LONGEST_HEADER].split(","):
         tag, _, parameters = item.partition(";")
         weight = _weight(parameters)
         language = _language(tag.strip().lower())

@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.api.walls import remember_account
 from app.errors import Forbidden, Unauthenticated
+from app.ids import known_id
 from app.models.accounts import Role
 from app.runtime import Runtime
 from app.services.accounts.actors import load_actor
@@ -44,7 +44,7 @@ async def current_claims(
 def read_claims(scope: MutableMapping[str, Any], runtime: Runtime, token: str) -> AccessClaims:
     """What an access token says, remembered for the log line; raises Unauthenticated unless it is valid."""
     claims = runtime.access_tokens.read(token, runtime.clock)
-    remember_account(scope, UUID(claims.sub))
+    remember_account(scope, known_id(claims.sub))
     return claims
 
 

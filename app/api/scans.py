@@ -1,7 +1,6 @@
 """Scans over HTTP: a guard scans, decides what was left to decide, takes a mistake back; entries are read."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response as PlainResponse
@@ -23,6 +22,7 @@ from app.api.schemas.scans import (
     ScanMade,
 )
 from app.errors import Forbidden, MalformedRequest, NotFound, Unauthenticated
+from app.ids import known_id
 from app.language import preferred
 from app.models.accounts import Role
 from app.pagination import PAGE_SIZE
@@ -62,8 +62,8 @@ async def make(
     presentation = Presentation(
         enrolment_id=body.enrolment_id,
         scan_id=body.scan_id,
-        account_id=UUID(claims.sub),
-        sign_in_id=UUID(claims.sid),
+        account_id=known_id(claims.sub),
+        sign_in_id=known_id(claims.sid),
         direction=body.direction,
         device_time=body.device_time,
         language=preferred(accept_language),

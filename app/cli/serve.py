@@ -1,6 +1,7 @@
 """`huixin serve`: the application over HTTP, in one process or several."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -25,6 +26,11 @@ app = typer.Typer()
 BACKLOG = 2048
 """Connections that wait to be accepted: a second's worth of a city's burst (630/s) with room to spare."""
 
+COLLECTED_EVERY = 10_000
+"""Objects made and not freed until cycles among them are looked for. A request leaves hardly any, and
+Python's own 700 had them looked for dozens of times a second.
+"""
+
 
 def application() -> "FastAPI":
     """The application of this deployment, as a server process builds it.
@@ -41,10 +47,22 @@ def application() -> "FastAPI":
     try:
         settings = read_settings()
         require_fit(settings)
-        return create_app(Runtime.of(settings, read_secrets(settings)))
+        built = create_app(Runtime.of(settings, read_secrets(settings)))
     except Refused as refusal:
         complain(refusal.sentence)
         sys.exit(STARTUP_FAILURE)
+    _spare_what_stays()
+    return built
+
+
+def _spare_what_stays() -> None:
+    """Keeps the garbage collector off what the application is made of, a quarter of a million objects.
+
+    Walking them stopped every request for 150 ms at a time, and took a twelfth of a worker under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_EVERY)
 
 
 @app.command()

@@ -49,13 +49,16 @@ def compiled_of(statement: Select[Any] | Insert, dialect: Dialect) -> SQLCompile
 def row_reader(names: Iterable[str | None], read: Sequence[Processor | None]) -> Processor:
     """What makes a named tuple of a row: `read` makes a value of the driver one of ours."""
     row: Any = namedtuple("Row", [name or "_" for name in names], rename=True)  # type: ignore[misc] # noqa: PYI024 - known only now
-    if not any(read):
-        return partial(tuple.__new__, row)
+    converted = [(place, process) for place, process in enumerate(read) if process is not None]
+    make = partial(tuple.__new__, row)
+    if not converted:
+        return make
 
     def reader(record: Any) -> Any:
-        return row._make(
-            value if process is None else process(value) for value, process in zip(record, read, strict=True)
-        )
+        values = list(record)
+        for place, process in converted:
+            values[place] = process(values[place])
+        return make(values)
 
     return reader
 

@@ -177,7 +177,7 @@ def _reading(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
 
 
 def _hex_of(value: UUID | None) -> str | None:
-    return None if value is None else value.hex
+    return None if value is None else f"{value.int:032x}"  # what `hex` is, without its call
 
 
 @lru_cache(KEPT)

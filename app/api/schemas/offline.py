@@ -10,6 +10,7 @@ from app.api.schemas.base import Choice, Id, Instant, Integer, Request, Response
 from app.api.schemas.codes import CodeText
 from app.api.schemas.scans import Identity
 from app.errors import Text
+from app.ids import known_id
 from app.models.scans import Direction, Outcome, Verdict
 from app.services.codes.reading import Read
 from app.services.scans.inbox import NotedDifference
@@ -51,8 +52,8 @@ class OfflineScan(Request):
         return Presentation(
             enrolment_id=enrolment_id,
             scan_id=self.scan_id,
-            account_id=UUID(claims.sub),
-            sign_in_id=UUID(claims.sid),
+            account_id=known_id(claims.sub),
+            sign_in_id=known_id(claims.sid),
             direction=self.direction,
             device_time=self.device_time,
             language=language,

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import Clock
 from app.database import fetch
 from app.errors import Unauthenticated
+from app.ids import known_id
 from app.models.accounts import Account, Grant, Role, ScopeKind, SignIn
 from app.models.devices import ShiftSignIn
 from app.services.accounts.rules import SHIFT, TAKES_SHIFTS, WIDE
@@ -67,7 +68,7 @@ async def load_actor(session: AsyncSession, claims: AccessClaims) -> Actor:
     opens nothing more; that takes a second statement. Raises Unauthenticated where the sign-in or the
     account has ended since the token was issued.
     """
-    account_id, sign_in_id = UUID(claims.sub), UUID(claims.sid)
+    account_id, sign_in_id = known_id(claims.sub), known_id(claims.sid)
     rows = await fetch(session, ACTOR, {"sign_in": sign_in_id, "account": account_id})
     if not rows:
         raise Unauthenticated

@@ -17,6 +17,10 @@ LARGEST_LIST = 256
 """Scans of one transaction: enough to share a commit among, small enough to stay within milliseconds."""
 GATE = Actor.command("gate")
 """Who admits: no account in particular, since a list holds the scans of many."""
+PAUSE = 0.001
+"""Seconds between two lists, in which those who were just answered may come again: half as many lists then
+hold twice as much each. What `commit_delay` is to PostgreSQL.
+"""
 MOST_WAITING = 4096
 """Scans that may wait. At the slowest measured rate these are stored within the patience of a guard."""
 
@@ -30,8 +34,9 @@ class _Waiting:
 class Gathering:
     """Takes scans one by one and has them admitted in lists. One a process, started at first use.
 
-    It adds no delay: a list is whatever arrived while the one before it was stored. One list is under
-    way at a time: with two the lists are half as long, and each costs nearly as much.
+    A list is whatever arrived while the one before it was stored and in the pause after it; a scan that
+    finds nothing under way waits for nothing. One list is under way at a time: with two the lists are half
+    as long, and each costs nearly as much.
     """
 
     def __init__(self, database: Database, deployment: Deployment, clock: Clock) -> None:
@@ -70,6 +75,7 @@ class Gathering:
         while self._waiting:
             batch, self._waiting = self._waiting[:LARGEST_LIST], self._waiting[LARGEST_LIST:]
             await self._answer(batch)
+            await asyncio.sleep(PAUSE)
         # In the same step as the last look at what waits: a scan that came between the two would take
         # this task for running, and wait for the next scan.
         self._running = None

@@ -113,7 +113,7 @@ class Judgement:
             at=self.case.happened_at,
             gate_id=self.case.post.gate_id,
             compound_id=self.case.post.compound_id,
-            direction=Direction(self.case.presentation.direction),
+            direction=self.case.presentation.direction,
             point=self.case.post.point,
         )
 
