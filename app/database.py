@@ -225,7 +225,7 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        if begin is BEGIN_WRITING:
+        if begin == BEGIN_WRITING:
             cursor.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         cursor.close()
 

@@ -48,7 +48,7 @@ async def test_a_connection_cut_off_is_an_absent_database_and_is_not_used_again(
 async def test_a_connection_given_up_by_the_server_and_not_closed_yet_is_an_absent_database(
     own_database: Database, known: int
 ) -> None:
-    me = select(func.pg_backend_pid().label("pid"))
+    me = select(func.pg_backend_pid().label("pid"))  # its own: a known one would go by the driver at once
 
     async def given_up() -> None:
         async with own_database.session() as session:
