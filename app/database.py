@@ -36,9 +36,8 @@ STATEMENT_MILLISECONDS = 15_000
 RETRY_SECONDS = 1
 """What Retry-After says when the database is away: it is mostly back at once."""
 
-BEGIN_READING = "BEGIN"
 BEGIN_WRITING = "BEGIN IMMEDIATE"
-"""Takes the write lock at once; a transaction that began by reading could not wait for it later."""
+"""SQLite's write lock taken at once; a transaction that began by reading could not wait for it later."""
 
 _SQLITE_AWAY = ("database is locked", "unable to open", "disk I/O", "database or disk is full")
 _GONE = (
@@ -77,7 +76,7 @@ def is_away(error: BaseException) -> bool:
 
 
 class Database:
-    """Sessions on one database. `session()` begins a transaction and commits it at its end."""
+    """Sessions on one database: those that write are one transaction each."""
 
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
         parsed = make_url(url)
@@ -86,9 +85,9 @@ class Database:
         if self.dialect == "sqlite":
             if parsed.database and parsed.database != ":memory:":
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            self._reading = _sqlite_engine(url, pool_size=pool_size, begin=BEGIN_READING)
+            self._reading = _sqlite_engine(url, pool_size=pool_size, write=False)
             # One writer a process: the others queue in the pool, in order, instead of polling the lock.
-            self._engine = self._writing = _sqlite_engine(url, pool_size=1, begin=BEGIN_WRITING)
+            self._engine = self._writing = _sqlite_engine(url, pool_size=1, write=True)
         else:
             self._engine = create_async_engine(
                 url,
@@ -122,6 +121,8 @@ class Database:
 
         On SQLite a writing session takes the write lock at its start (BEGIN IMMEDIATE), so nothing
         that it reads can change before it writes. Never open a second writing session inside one.
+        Without `write` there is no transaction: each statement sees what was committed when it began, as
+        it would in one of PostgreSQL's (READ COMMITTED), and beginning and ending it cost as much as two.
         Raises Unavailable where the database is away; what was not committed is gone.
         """
         try:
@@ -134,20 +135,23 @@ class Database:
 
     @asynccontextmanager
     async def _begun(self, *, write: bool) -> AsyncIterator[AsyncSession]:
+        if not write:
+            async with self._reading.connect() as connection, _session_on(connection) as session:
+                keep_driver(session, await _driver_on(connection))
+                yield session
+            return
         async with (
-            (self._writing if write else self._reading).connect() as connection,
-            self._transaction(connection, write=write) as driver,
-            AsyncSession(connection, expire_on_commit=False, autoflush=False) as session,
+            self._writing.connect() as connection,
+            self._transaction(connection) as driver,
+            _session_on(connection) as session,
             session.begin(),
         ):
             keep_driver(session, driver)
             yield session
 
-    def _transaction(
-        self, connection: AsyncConnection, *, write: bool
-    ) -> AbstractAsyncContextManager[Driver]:
+    def _transaction(self, connection: AsyncConnection) -> AbstractAsyncContextManager[Driver]:
         if self.dialect == "sqlite":
-            return sqlite_driver.transaction_of(connection, BEGIN_WRITING if write else BEGIN_READING)
+            return sqlite_driver.transaction_of(connection, BEGIN_WRITING)
         return postgresql_driver.transaction_of(connection)
 
     async def revision(self) -> str | None:
@@ -192,8 +196,7 @@ class BoundDatabase(Database):
             session.begin(),
         ):
             await session.connection()  # sets the savepoint
-            drivers = sqlite_driver if self.dialect == "sqlite" else postgresql_driver
-            keep_driver(session, await drivers.driver_on(self._connection))
+            keep_driver(session, await _driver_on(self._connection))
             yield session
 
     @override
@@ -206,7 +209,17 @@ def insert_into(session: AsyncSession, table: Any) -> postgresql.Insert | sqlite
     return sqlite.insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
+def _session_on(connection: AsyncConnection) -> AsyncSession:
+    return AsyncSession(connection, expire_on_commit=False, autoflush=False)
+
+
+async def _driver_on(connection: AsyncConnection) -> Driver:
+    if connection.dialect.name == "sqlite":
+        return await sqlite_driver.driver_on(connection)
+    return await postgresql_driver.driver_on(connection)
+
+
+def _sqlite_engine(url: str, *, pool_size: int, write: bool) -> AsyncEngine:
     engine = create_async_engine(
         url,
         poolclass=AsyncAdaptedQueuePool,
@@ -225,14 +238,18 @@ def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        if begin == BEGIN_WRITING:
+        if write:
             cursor.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+        else:
+            cursor.execute("PRAGMA query_only = ON")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        if not connection.connection.driver_connection.in_transaction:  # see `session()`
-            connection.exec_driver_sql(begin)
+    if write:
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def _begin(connection: Any) -> None:
+            if not connection.connection.driver_connection.in_transaction:  # see `session()`
+                connection.exec_driver_sql(BEGIN_WRITING)
 
     return engine
 

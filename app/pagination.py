@@ -5,9 +5,11 @@ import binascii
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
+
+from sqlalchemy import Integer, Select, bindparam, tuple_
 
 from app.clock import from_epoch
 from app.errors import MalformedRequest
@@ -20,6 +22,8 @@ LARGEST_PAGE = 200
 """More would make one answer slow for everybody else."""
 MOMENT = struct.Struct(">q16s")
 """Time in microseconds since 1970, then the id."""
+AFTER_ALL = datetime.max.replace(tzinfo=UTC), UUID(int=(1 << 128) - 1)
+"""Later than all that is stored: where a list begins that has the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,31 @@ class Dated(Protocol):
 D = TypeVar("D", bound=Dated)
 
 
-def read_moment(cursor: str | None) -> tuple[datetime, UUID] | None:
+def read_moment(cursor: str | None) -> tuple[datetime, UUID]:
     """Time and id behind a cursor of a list in the order of time; raises MalformedRequest."""
     if cursor is None:
-        return None
+        return AFTER_ALL
     try:
         micros, item = MOMENT.unpack(base64.urlsafe_b64decode(cursor))
         return from_epoch(0) + timedelta(microseconds=micros), UUID(bytes=item)
     except (ValueError, OverflowError, struct.error, binascii.Error):
         raise MalformedRequest from None
+
+
+def newest_first(query: Select[*tuple[Any, ...]], at: Any, item: Any) -> Select[*tuple[Any, ...]]:
+    """A page of `query` in the order of time and id, the newest first; `rows_before` says which.
+
+    Its text is the same for every page, so a statement can be made once.
+    """
+    before = tuple_(bindparam("before_at", type_=at.type), bindparam("before_id", type_=item.type))
+    page = query.where(tuple_(at, item) < before).order_by(at.desc(), item.desc())
+    return page.limit(bindparam("rows", type_=Integer))
+
+
+def rows_before(cursor: str | None, limit: int) -> dict[str, Any]:
+    """The parameters of `newest_first`: one row more than `limit`, which tells whether there are more."""
+    at, item = read_moment(cursor)
+    return {"before_at": at, "before_id": item, "rows": limit + 1}
 
 
 def page_by_moment(rows: Sequence[D], limit: int) -> Page[D]:

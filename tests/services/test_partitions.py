@@ -70,7 +70,7 @@ async def test_months_take_along_the_scans_that_came_before_them(
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_who_reads_for_long_holds_up_no_scan(running: Runtime) -> None:
-    async with running.database.session(write=False) as reader:
+    async with running.database.session() as reader:
         await reader.execute(select(Scan.id))
         with pytest.raises(DBAPIError, match="lock timeout"):
             await make_months(running)

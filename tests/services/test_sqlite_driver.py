@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 from sqlalchemy import literal, select, text
+from sqlalchemy.exc import DBAPIError
 
 from app.database import Database
 from app.errors import Unavailable
@@ -27,6 +28,12 @@ def locked(database: Database) -> Iterator[None]:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.rollback()
+
+
+async def test_who_only_reads_writes_nothing(own_database: Database) -> None:
+    async with own_database.session(write=False) as session:
+        with pytest.raises(DBAPIError, match="readonly"):
+            await session.execute(text("DELETE FROM scan_outcomes"))
 
 
 async def test_a_lock_that_does_not_come_free_is_an_absent_database(own_database: Database) -> None:

@@ -2,9 +2,8 @@
 
 import hmac
 import re
-from base64 import b32encode
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from app.services import tokens
+from app.services.codes.base32 import BASE32_LENGTH, PACKED, SPARE_BITS, to_base32
 from app.services.tokens import InvalidToken, SigningKey, VerifyingKey
 
 CODE_TYPE: Final = "hx+jwt"
@@ -20,13 +20,8 @@ CODE_TYPE: Final = "hx+jwt"
 LONGEST_TEXT: Final = 1024
 """Bytes. A link with a code has under 180 and a JWS about 280; more is refused unread."""
 
-PACKED: Final = 87
 UNSIGNED: Final = 23
 """Bytes before the signature."""
-
-BASE32_LENGTH: Final = 140
-SPARE_BITS: Final = 4
-"""140 characters carry 700 bits, 87 bytes are 696."""
 
 FORMAT_VERSION: Final = 1
 ALG_ES256: Final = 1
@@ -193,7 +188,7 @@ def unpack(packed: bytes) -> Code:
 
 def base32(code: Code) -> str:
     """The 140 characters of the symbol's second segment: RFC 4648 alphabet, upper case, no padding."""
-    return b32encode(pack(code)).decode("ascii").rstrip("=")
+    return to_base32(pack(code))
 
 
 def symbol_text(code: Code, prefix: str) -> str:
@@ -212,12 +207,16 @@ def _compact(signed: bytes, signature: bytes) -> str:
 
 def signing_input(code: Code) -> bytes:
     """What is signed: the canonical header and payload in base64url, joined by a dot."""
+    return _signing_input(iss=code.iss, kid=code.kid, sub=code.sub, iat=code.iat, exp=code.exp, jti=code.jti)
+
+
+def _signing_input(*, iss: str, kid: str, sub: bytes, iat: int, exp: int, jti: bytes) -> bytes:
     # Every value is digits or base64url, so nothing in it needs JSON escapes.
     payload = (
-        f'{{"exp":{code.exp},"iat":{code.iat},"iss":"{code.iss}",'
-        f'"jti":"{tokens.encode_segment(code.jti)}","sub":"{tokens.encode_segment(code.sub)}"}}'
+        f'{{"exp":{exp},"iat":{iat},"iss":"{iss}",'
+        f'"jti":"{tokens.encode_segment(jti)}","sub":"{tokens.encode_segment(sub)}"}}'
     )
-    return f"{_header(code.kid)}.{tokens.encode_segment(payload.encode('ascii'))}".encode("ascii")
+    return f"{_header(kid)}.{tokens.encode_segment(payload.encode('ascii'))}".encode("ascii")
 
 
 @lru_cache(maxsize=256)
@@ -356,10 +355,10 @@ def sign_and_expand(
         named = jti(jti_key, iss=iss, kid=key.kid, sub=sub, iat=iat, ttl=ttl)
     except OverflowError as error:
         raise ValueError(*error.args) from error
-    unsigned = Code(iss=iss, kid=key.kid, sub=sub, iat=iat, ttl=ttl, jti=named)
-    signed = signing_input(unsigned)
-    code = replace(unsigned, signature=tokens.sign(signed, key))
-    return code, _compact(signed, code.signature)
+    signed = _signing_input(iss=iss, kid=key.kid, sub=sub, iat=iat, exp=iat + TTL_UNIT * ttl, jti=named)
+    signature = tokens.sign(signed, key)
+    code = Code(iss=iss, kid=key.kid, sub=sub, iat=iat, ttl=ttl, jti=named, signature=signature)
+    return code, _compact(signed, signature)
 
 
 def verify_code(code: Code, key: VerifyingKey) -> bool:

@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, select, tuple_
+from sqlalchemy import and_, bindparam, select, tuple_
 
 from app.clock import from_epoch, service_day
 from app.database import fetch, insert_into
@@ -18,7 +17,6 @@ from app.models.couriers import Courier, CourierState, DayHandle
 from app.services.codes import format as code_format
 from app.services.couriers.own import claimed_state
 from app.services.keys.ring import KeyRing, load_key_states
-from app.services.lists import dialect_of, is_listed, listed
 from app.work import Work
 
 LIFE_UNITS = 12
@@ -83,27 +81,25 @@ async def mint_codes(
     """
     async with open_work(write=False) as work:
         settings = work.settings
-        courier = await require_own_courier(work)
         starts = [int(work.now.timestamp()) + SLOT_SECONDS * slot for slot in range(count)]
-        days = {service_day(from_epoch(start), settings.zone) for start in starts}
-        handles = {day: day_handle(work, day, courier.id, courier.codes_from) for day in days}
-        dialect = dialect_of(work.session)
-        rows = await fetch(work.session, _handles(dialect), listed("handles", list(handles.items()), dialect))
-        stored = {row.day for row in rows if row.courier_id == courier.id}
+        days = [service_day(from_epoch(start), settings.zone) for start in starts]
+        rows = await fetch(
+            work.session,
+            OWN_HANDLES,
+            {"account": work.actor.account_id, "first_day": days[0], "last_day": days[-1]},
+        )
+        courier = await _verified(work, rows)
+        handles = {day: day_handle(work, day, courier.id, courier.codes_from) for day in dict.fromkeys(days)}
+        stored = {(row.day, row.handle) for row in rows}
         key = ring.signing(await load_key_states(work.session, work.now), settings.issuer)
         jti_key = work.deployment.secrets.jti_key.get_secret_value()
-    if missing := days - stored:
+    if missing := dict(handles.items() - stored):
         async with open_work(write=True) as writing:
-            await _store_handles(writing, courier.id, {day: handles[day] for day in missing})
+            await _store_handles(writing, courier.id, missing)
     minted = []
-    for start in starts:
+    for start, day in zip(starts, days, strict=True):
         code, jws = code_format.sign_and_expand(
-            iss=settings.issuer,
-            sub=handles[service_day(from_epoch(start), settings.zone)],
-            iat=start,
-            ttl=LIFE_UNITS,
-            jti_key=jti_key,
-            key=key,
+            iss=settings.issuer, sub=handles[day], iat=start, ttl=LIFE_UNITS, jti_key=jti_key, key=key
         )
         minted.append(
             MintedCode(
@@ -138,14 +134,17 @@ class OwnCourier:
 OWN_COURIER = select(Courier.id, Courier.state, Courier.codes_from).where(
     Courier.account_id == bindparam("account")
 )
-"""Made once, and past the ORM, as is the next: each wallet asks both."""
+OWN_HANDLES = OWN_COURIER.add_columns(DayHandle.day, DayHandle.handle).outerjoin(
+    DayHandle,
+    and_(
+        DayHandle.courier_id == Courier.id,
+        DayHandle.day.between(bindparam("first_day"), bindparam("last_day")),
+    ),
+)
+"""The same once for each handle that is stored of those days.
 
-
-@cache
-def _handles(dialect: str) -> Select[*tuple[Any, ...]]:
-    return select(DayHandle.day, DayHandle.courier_id).where(
-        is_listed([DayHandle.day, DayHandle.handle], "handles", dialect)
-    )
+Made once, and past the ORM: each wallet asks.
+"""
 
 
 async def require_own_courier(work: Work) -> OwnCourier:
@@ -154,7 +153,10 @@ async def require_own_courier(work: Work) -> OwnCourier:
     Who has only laid claim to a profile is answered as for a registration of their own in that state:
     any other answer would tell whether the document is known. Raises NotACourier and NotVerified.
     """
-    rows = await fetch(work.session, OWN_COURIER, {"account": work.actor.account_id})
+    return await _verified(work, await fetch(work.session, OWN_COURIER, {"account": work.actor.account_id}))
+
+
+async def _verified(work: Work, rows: Sequence[Any]) -> OwnCourier:
     courier = rows[0] if rows else None
     if courier is not None and courier.state == CourierState.verified:
         return OwnCourier(courier.id, courier.codes_from)

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal_column, select
 
+from app.database import fetch
 from app.models.compounds import Gate
 from app.models.scans import Direction, Scan, Whereabouts
-from app.pagination import Page, page_by_moment, read_moment
+from app.pagination import Page, newest_first, page_by_moment, rows_before
 from app.services.couriers.cards import CardFace
 from app.services.scans.endings import TIMED_OUT_AFTER, whole_minutes
 from app.services.scans.faces import face_of, with_faces
@@ -49,32 +50,9 @@ async def list_present(work: Work, *, compound_id: UUID, cursor: str | None, lim
     managers of the compound and guards on shift there. Raises NotFound for others.
     """
     await watch_compound(work, compound_id=compound_id)
-    inside = _is_inside(work, compound_id)
-    count = await work.session.scalar(select(func.count()).select_from(Whereabouts).where(inside))
-    # The page first, so that nobody's scan and card are looked for beyond it.
-    page = (
-        select(Whereabouts.scan, Whereabouts.recorded_at, Whereabouts.at, Whereabouts.gate_id)
-        .where(inside)
-        .order_by(Whereabouts.at.desc(), Whereabouts.scan.desc())
-        .limit(limit + 1)
-    )
-    if (last := read_moment(cursor)) is not None:
-        page = page.where(tuple_(Whereabouts.at, Whereabouts.scan) < tuple_(*last))
-    present = page.subquery()
-    query: Select[*tuple[Any, ...]] = (
-        select(
-            present.c.scan,
-            present.c.at,
-            present.c.gate_id,
-            Gate.name.label("gate"),
-            Scan.sequence,
-            Scan.doubtful,
-        )
-        .join(Gate, Gate.id == present.c.gate_id)
-        .join(Scan, and_(Scan.id == present.c.scan, Scan.recorded_at == present.c.recorded_at))
-        .order_by(present.c.at.desc(), present.c.scan.desc())
-    )
-    rows = (await work.session.execute(with_faces(query, Scan))).all()
+    inside = {"compound": compound_id, "since": work.now - TIMED_OUT_AFTER}
+    ((count,),) = await fetch(work.session, COUNT, inside)
+    rows = await fetch(work.session, PRESENT, inside | rows_before(cursor, limit))
     found = [
         Present(
             id=row.scan,
@@ -88,13 +66,37 @@ async def list_present(work: Work, *, compound_id: UUID, cursor: str | None, lim
         )
         for row in rows
     ]
-    return Presence(count or 0, page_by_moment(found, limit))
+    return Presence(count, page_by_moment(found, limit))
 
 
-def _is_inside(work: Work, compound_id: UUID) -> ColumnElement[bool]:
-    return and_(
-        Whereabouts.compound_id == compound_id,
-        # Written out, not bound: only then do both databases see that the index of those inside fits.
-        Whereabouts.direction == literal(Direction.entry.value, literal_execute=True),
-        Whereabouts.at > work.now - TIMED_OUT_AFTER,
+IS_INSIDE: ColumnElement[bool] = and_(
+    Whereabouts.compound_id == bindparam("compound"),
+    # Written out, not bound: only then do both databases see that the index of those inside fits.
+    Whereabouts.direction == literal_column(f"'{Direction.entry}'"),
+    Whereabouts.at > bindparam("since"),
+)
+
+
+def _present() -> Select[*tuple[Any, ...]]:
+    # The page first, so that nobody's scan and card are looked for beyond it.
+    page = select(Whereabouts.scan, Whereabouts.recorded_at, Whereabouts.at, Whereabouts.gate_id)
+    present = newest_first(page.where(IS_INSIDE), Whereabouts.at, Whereabouts.scan).subquery()
+    query: Select[*tuple[Any, ...]] = (
+        select(
+            present.c.scan,
+            present.c.at,
+            present.c.gate_id,
+            Gate.name.label("gate"),
+            Scan.sequence,
+            Scan.doubtful,
+        )
+        .join(Gate, Gate.id == present.c.gate_id)
+        .join(Scan, and_(Scan.id == present.c.scan, Scan.recorded_at == present.c.recorded_at))
+        .order_by(present.c.at.desc(), present.c.scan.desc())
     )
+    return with_faces(query, Scan)
+
+
+COUNT = select(func.count().label("count")).select_from(Whereabouts).where(IS_INSIDE)
+PRESENT = _present()
+"""Made once, and past the ORM: guards look at them again and again."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Subquery, and_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, select
 
 from app.errors import NotFound
 from app.models.accounts import Role
@@ -13,7 +13,7 @@ from app.models.compounds import Compound, Gate
 from app.models.couriers import Card, Courier, Person, Photo
 from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
-from app.pagination import Page, page_by_moment, read_moment
+from app.pagination import Page, newest_first, page_by_moment, rows_before
 from app.services.compounds.sight import reach_compound
 from app.services.couriers.cards import CardFace, open_card
 from app.services.devices.queries import shift_is_open
@@ -55,8 +55,8 @@ async def own_entries(work: Work, *, cursor: str | None, limit: int) -> Page[Ent
     """The entries of the signed-in courier, newest first. Empty for an account without a profile."""
     # Found first, so that the entries come from the index of the one courier in their order.
     own = select(Courier.id).where(Courier.account_id == work.actor.account_id).scalar_subquery()
-    passed = _page(cursor, limit).where(Scan.courier_id == own).subquery()
-    rows = (await work.session.execute(_named(passed))).all()
+    passed = _page(Scan.courier_id == own)
+    rows = (await work.session.execute(_named(passed), rows_before(cursor, limit))).all()
     return page_by_moment([_entry(row) for row in rows], limit)
 
 
@@ -65,8 +65,9 @@ async def compound_entries(
 ) -> Page[EntryOfSomebody]:
     """The entries of a compound, newest first, for those who manage it. Raises NotFound for another's."""
     await reach_compound(work, Role.property_manager, compound_id=compound_id)
-    passed = _page(cursor, limit).where(Scan.compound_id == compound_id).subquery()
-    rows = (await work.session.execute(with_faces(_named(passed), passed.c))).all()
+    passed = _page(Scan.compound_id == compound_id)
+    query = with_faces(_named(passed), passed.c)
+    rows = (await work.session.execute(query, rows_before(cursor, limit))).all()
     page = page_by_moment([_entry(row) for row in rows], limit)
     faces = {row.id: face_of(work, row) for row in rows[:limit]}
     return Page([EntryOfSomebody(entry, faces[entry.id]) for entry in page.items], page.next_cursor)
@@ -118,7 +119,7 @@ async def photo_at_gate(work: Work, *, enrolment_id: UUID, scan_id: UUID) -> byt
     raise NotFound
 
 
-def _page(cursor: str | None, limit: int) -> Select[*tuple[Any, ...]]:
+def _page(whose: ColumnElement[bool]) -> Subquery:
     """The passages of a page, from scans and what followed them alone: they come in the order of an index,
     and what belongs to other tables is looked up for a page only.
     """
@@ -139,13 +140,9 @@ def _page(cursor: str | None, limit: int) -> Select[*tuple[Any, ...]]:
         )
         .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
         .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-        .where(is_passage())
-        .order_by(Scan.happened_at.desc(), Scan.id.desc())
-        .limit(limit + 1)
+        .where(is_passage(), whose)
     )
-    if (last := read_moment(cursor)) is not None:
-        query = query.where(tuple_(Scan.happened_at, Scan.id) < tuple_(*last))
-    return query
+    return newest_first(query, Scan.happened_at, Scan.id).subquery()
 
 
 def _named(passed: Subquery) -> Select[*tuple[Any, ...]]:

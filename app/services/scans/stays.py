@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import Row, ScalarSelect, Select, Subquery, and_, select, tuple_
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, Subquery, and_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from app.models.accounts import Role
 from app.models.compounds import Compound, Gate
 from app.models.couriers import Courier
 from app.models.scans import Direction, Scan, ScanAnnulment, ScanOutcome
-from app.pagination import Page, page_by_moment, read_moment
+from app.pagination import Page, newest_first, page_by_moment, rows_before
 from app.services.compounds.sight import reach_compound
 from app.services.couriers.cards import CardFace
 from app.services.passages import is_passage
@@ -103,9 +103,9 @@ async def list_stays(
     The window is the last day where nothing is said. Raises NotFound, InvalidWindow.
     """
     await reach_compound(work, Role.property_manager, compound_id=compound_id)
-    entered = _entered(window_of(work, start, end), cursor, limit)
-    began = entered.where(Scan.compound_id == compound_id).subquery()
-    rows = (await work.session.execute(with_faces(_ended(began), began.c))).all()
+    began = _entered(window_of(work, start, end), Scan.compound_id == compound_id)
+    query = with_faces(_ended(began), began.c)
+    rows = (await work.session.execute(query, rows_before(cursor, limit))).all()
     page = page_by_moment([_stay(work, row).for_compound(row.next_compound_id) for row in rows], limit)
     faces = {row.id: face_of(work, row) for row in rows[:limit]}
     return Page([StayOfSomebody(stay, faces[stay.id]) for stay in page.items], page.next_cursor)
@@ -116,8 +116,8 @@ async def list_own_stays(
 ) -> Page[Stay]:
     """The same of the signed-in courier, in all compounds. Empty for an account without a profile."""
     own = select(Courier.id).where(Courier.account_id == work.actor.account_id).scalar_subquery()
-    entered = _entered(window_of(work, start, end), cursor, limit)
-    rows = (await work.session.execute(_ended(entered.where(Scan.courier_id == own).subquery()))).all()
+    began = _entered(window_of(work, start, end), Scan.courier_id == own)
+    rows = (await work.session.execute(_ended(began), rows_before(cursor, limit))).all()
     return page_by_moment([_stay(work, row) for row in rows], limit)
 
 
@@ -131,7 +131,7 @@ def window_of(work: Work, start: datetime | None, end: datetime | None) -> Windo
     return Window(since, end)
 
 
-def _entered(window: Window, cursor: str | None, limit: int) -> Select[*tuple[Any, ...]]:
+def _entered(window: Window, whose: ColumnElement[bool]) -> Subquery:
     """The entries of known couriers in a window, newest first, each with its next passage's id.
 
     A visitor with another city's code is not known from one gate to the next, so nothing can be said of
@@ -153,20 +153,17 @@ def _entered(window: Window, cursor: str | None, limit: int) -> Select[*tuple[An
         .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
         .where(
             is_passage(),
+            whose,
             Scan.direction == Direction.entry,
             Scan.courier_id.is_not(None),
             Scan.happened_at >= window.start,
             # Nothing is known before it happened, so months before the window need no look.
             Scan.recorded_at >= window.start,
         )
-        .order_by(Scan.happened_at.desc(), Scan.id.desc())
-        .limit(limit + 1)
     )
     if window.end is not None:
         query = query.where(Scan.happened_at < window.end)
-    if (last := read_moment(cursor)) is not None:
-        query = query.where(tuple_(Scan.happened_at, Scan.id) < tuple_(*last))
-    return query
+    return newest_first(query, Scan.happened_at, Scan.id).subquery()
 
 
 def _following() -> ScalarSelect[UUID]:

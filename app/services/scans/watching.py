@@ -1,15 +1,19 @@
 """Who watches over a compound: its property managers, and guards while they are on shift there."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.orm import aliased
 
+from app.database import fetch
 from app.errors import NotFound
 from app.models.accounts import Role
-from app.models.compounds import Gate
+from app.models.areas import Area
+from app.models.compounds import Compound, Gate
 from app.models.devices import Device, Enrolment, Shift
-from app.services.compounds.sight import reach_compound, reach_gate
-from app.services.devices.queries import shift_is_open
+from app.services.devices.rules import LONGEST_SHIFT
 from app.work import Place, Work
 
 WATCHES = (Role.property_manager, Role.guard)
@@ -18,34 +22,55 @@ WATCHES = (Role.property_manager, Role.guard)
 
 async def watch_compound(work: Work, *, compound_id: UUID) -> None:
     """Raises NotFound unless the caller watches over the compound now."""
-    _, place = await reach_compound(work, *WATCHES, compound_id=compound_id)
-    await _be_there(work, place, compound_id)
+    await _watch(work, OF_COMPOUND, {"compound": compound_id})
 
 
 async def watch_gate(work: Work, *, gate_id: UUID) -> None:
     """Raises NotFound unless the caller watches over the compound of the gate now."""
-    reached = await reach_gate(work, *WATCHES, gate_id=gate_id)
-    await _be_there(work, reached.place, reached.compound.id)
+    await _watch(work, OF_GATE, {"gate": gate_id})
 
 
-async def _be_there(work: Work, place: Place, compound_id: UUID) -> None:
+async def _watch(work: Work, watched: Select[*tuple[Any, ...]], which: Mapping[str, UUID]) -> None:
     """A guard sees people only while on shift: at any gate there, with this sign-in."""
-    if work.actor.may(Role.property_manager, at=place):
-        return
-    on_shift = await work.session.scalar(
+    caller = {
+        "account": work.actor.account_id,
+        "sign_in": work.actor.sign_in_id,
+        "longest": work.now - LONGEST_SHIFT,
+    }
+    rows = await fetch(work.session, watched, {**which, **caller})
+    if not rows:
+        raise NotFound
+    (compound,) = rows
+    place = Place(area_path=compound.path, compound_id=compound.id)
+    on_shift = work.actor.may(Role.guard, at=place) and compound.on_shift
+    if not on_shift and not work.actor.may(Role.property_manager, at=place):
+        raise NotFound
+
+
+def _watched() -> Select[*tuple[Any, ...]]:
+    gate = aliased(Gate)
+    on_shift = (
         select(Shift.id)
         .join(Enrolment, Enrolment.id == Shift.enrolment_id)
         .join(Device, Device.id == Enrolment.device_id)
-        .join(Gate, Gate.id == Enrolment.gate_id)
+        .join(gate, gate.id == Enrolment.gate_id)
         .where(
-            Gate.compound_id == compound_id,
-            Shift.account_id == work.actor.account_id,
-            Shift.sign_in_id == work.actor.sign_in_id,
-            shift_is_open(work.now),
+            gate.compound_id == Compound.id,
+            Shift.account_id == bindparam("account"),
+            Shift.sign_in_id == bindparam("sign_in"),
+            Shift.ended_at.is_(None),
+            Shift.started_at > bindparam("longest"),
             Enrolment.closed_at.is_(None),
             Device.lost_at.is_(None),
         )
-        .limit(1)
+        .exists()
     )
-    if on_shift is None:
-        raise NotFound
+    query: Select[*tuple[Any, ...]] = select(Compound.id, Area.path, on_shift.label("on_shift")).join(
+        Area, Area.code == Compound.area_code
+    )
+    return query
+
+
+OF_COMPOUND = _watched().where(Compound.id == bindparam("compound"))
+OF_GATE = _watched().join(Gate, Gate.compound_id == Compound.id).where(Gate.id == bindparam("gate"))
+"""Where a compound lies and whether the caller is on shift there. Made once, and past the ORM."""
