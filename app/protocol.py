@@ -24,6 +24,10 @@ LINGER_SECONDS = 2.0
 """How long the rest of a body is read and dropped after its refusal, so that the client reads the
 answer instead of a reset connection."""
 
+CONNECTIONS = 4096
+"""Open connections of one process: eight for each request that may be under way, as most are idle between
+two. If all of them drip in headers as long as they may, these are 128 MB."""
+
 RESERVED_FILES = 128
 """Open files kept for everything but client connections: databases, logs, listening sockets."""
 
@@ -47,7 +51,7 @@ class ServerConfig(uvicorn.Config):
         self.connections = connections
 
 
-def server_config(  # each is a setting of the server
+def server_config(
     app: Any,
     *,
     host: str = "127.0.0.1",
@@ -57,7 +61,7 @@ def server_config(  # each is a setting of the server
     factory: bool = False,
     root_path: str = "",
     header_seconds: float = HEADER_SECONDS,
-    connections: int = 4096,
+    connections: int = CONNECTIONS,
     parting_seconds: int = PARTING_SECONDS,
 ) -> ServerConfig:
     """How the application is served. `app` is the application, or with several workers its import string.

@@ -1,6 +1,5 @@
 """The databases that tests run on: a migrated one of each kind, made once a run."""
 
-import asyncio
 import os
 import tempfile
 import warnings
@@ -98,8 +97,3 @@ async def _administering(server: str) -> AsyncIterator[Callable[[str], Awaitable
         yield run
     finally:
         await engine.dispose()
-
-
-def run(coroutine: object) -> object:
-    """Runs a coroutine outside of any loop, for fixtures of the whole run."""
-    return asyncio.run(coroutine)  # type: ignore[arg-type]

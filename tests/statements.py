@@ -14,14 +14,15 @@ Statements = list[tuple[str, Any]]
 @contextmanager
 def noted(database: Database) -> Iterator[Statements]:
     """The statements that reach the database meanwhile, each with its parameters."""
-    assert isinstance(database, BoundDatabase)
+    bound = database._connection if isinstance(database, BoundDatabase) else None
     statements: Statements = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+        # Each session of a bound database is a savepoint, and none elsewhere.
+        if bound is None or not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
             statements.append((statement, parameters))
 
-    engine = database._connection.sync_connection
+    engine = database.engine.sync_engine if bound is None else bound.sync_connection
     event.listen(engine, "before_cursor_execute", note)
     try:
         yield statements

@@ -30,10 +30,10 @@ from app.services.compounds.errors import GateClosed
 from app.services.scans import outcomes, queries
 from app.services.scans.errors import (
     AnnulmentTooLate,
-    GateBusy,
     NoOutcomeWanted,
     NoShift,
     OutcomeConflict,
+    OutcomeTooLate,
     ScanAnnulled,
     ScanConflict,
 )
@@ -50,7 +50,7 @@ ScanId = Annotated[Id, Path(description="The id that the device made for the sca
     "/scans",
     operation_id="scans_make",
     summary="Scan a code at a gate · 扫码",
-    responses=problem_responses(Unauthenticated, NoShift, GateClosed, ScanConflict, GateBusy, body=True),
+    responses=problem_responses(Unauthenticated, NoShift, GateClosed, ScanConflict, body=True),
 )
 async def make(
     body: ScanMade, runtime: CurrentRuntime, claims: CurrentClaims, accept_language: AcceptLanguage = None
@@ -77,7 +77,7 @@ async def make(
     operation_id="scans_give_outcome",
     summary="Say what was done after a check · 登记核对处置结果",
     responses=problem_responses(
-        Unauthenticated, NotFound, NoOutcomeWanted, OutcomeConflict, ScanAnnulled, body=True
+        Unauthenticated, NotFound, NoOutcomeWanted, OutcomeTooLate, OutcomeConflict, ScanAnnulled, body=True
     ),
 )
 async def give_outcome(

@@ -187,7 +187,7 @@ class OuterWall:
         self.metrics.under_way.inc()
         try:
             await self.app(scope, receive, send_named)
-        except Exception as exc:  # noqa: BLE001 # the last resort
+        except Exception as exc:  # noqa: BLE001 - the last resort
             # Not log.exception: a message or a local value may be about a person.
             self.log.error("unforeseen", fault=outline(exc))  # noqa: TRY400
             if status:
@@ -217,7 +217,7 @@ class OuterWall:
         )
 
 
-class BrokenAnswer(Exception):  # names what happened
+class BrokenAnswer(Exception):
     """An answer failed after its beginning had been sent; makes the server close the connection."""
 
 

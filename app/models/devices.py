@@ -64,6 +64,7 @@ class Shift(Base):
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
         ),
+        Index(None, "enrolment_id", "started_at"),
     )
 
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)

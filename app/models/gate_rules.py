@@ -35,12 +35,12 @@ class DayKind(StrEnum):
 
 
 class WhenOffline(StrEnum):
-    """What a device does with a courier while it has no network."""
+    """What a device does with a courier who enters while it has no network. Who leaves is admitted."""
 
     deny = "deny"
     admit_and_flag = "admit_and_flag"
     admit_if_seen = "admit_if_seen"
-    """Who was admitted here within the last 24 hours; nobody else."""
+    """Who was let through here within the last 24 hours; others are checked."""
 
 
 class GateRules(Base):

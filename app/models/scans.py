@@ -40,7 +40,13 @@ class Verdict(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What the guard did after a check."""
+    """What was done at the gate, where the verdict does not say it.
+
+    After a check it is what the guard decided. Where the device never heard the server's answer and decided
+    alone, it is what came of that: also somebody whom the server refused may have been let in, and somebody
+    whom it admitted turned away. So a scan is an entry where it was admitted and has no outcome, or where its
+    outcome is `let_in`, until it is annulled.
+    """
 
     let_in = "let_in"
     turned_away = "turned_away"
@@ -128,6 +134,17 @@ class ScanKey(Base):
     recorded_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class OfflineSequence(Base):
+    """Holds the sequence of an offline scan for good: another scan with the same one is in doubt."""
+
+    __tablename__ = "offline_sequences"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    enrolment_id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    scan: Mapped[UUID] = mapped_column(Id)
+
+
 class CodeUse(Base):
     """The first use of a code, by its replay key. Not partitioned: a code opens one gate once, ever.
 
@@ -150,7 +167,7 @@ class CodeUse(Base):
 
 
 class ScanOutcome(Base):
-    """What the guard did after a check; at most one a scan."""
+    """The outcome of a scan (`Outcome`); at most one a scan."""
 
     __tablename__ = "scan_outcomes"
     __table_args__ = (must_be_one_of("outcome", Outcome),)

@@ -68,7 +68,7 @@ async def insert_rows(session: AsyncSession, table: Table, rows: Sequence[Mappin
 async def insert_fresh(
     session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]
 ) -> Sequence[Any]:
-    """Inserts those of `rows` whose primary key is free; the primary keys of these, in any order."""
+    """Inserts those of `rows` that no unique constraint forbids; the primary keys of these, in any order."""
     dialect = dialect_of(session)
     return await fetch(session, _insertion(table, tuple(rows[0]), dialect), _parameters(rows, dialect))
 

@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,20 +11,26 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-from app.models.couriers import Courier, CourierState
+from app.ids import new_id
+from app.models.blocks import Block
+from app.models.bundles import Bundle
+from app.models.couriers import Courier, CourierState, DocumentType
 from app.models.gate_rules import WhenOffline
 from app.models.holidays import Holiday
 from app.runtime import Runtime
+from app.services.bundles.gate import MOST_COURIERS
 from app.services.codes import format as code_format
+from app.services.couriers.identity import Identity, seal_person
 from app.services.couriers.states import change_state, restore
 from app.services.keys.lifecycle import list_keys, rotate_keys, withdraw_key
 from app.settings import Settings
-from app.work import Actor, begin_work
+from app.work import Actor, Work, begin_work
 from tests.clocks import SettableClock
 from tests.factories.blocks import block_courier
 from tests.factories.gate_rules import make_rules
 from tests.factories.scans import WorkingCourier, WorkingGate, mint
 from tests.factories.settings import make_settings
+from tests.factories.work import seeding
 
 PATH = "/v1/devices/current/bundle"
 
@@ -61,12 +68,29 @@ def handle_in(text: str) -> bytes:
     return code_format.parse_code_text(text, ["https://hx.example.cn/c/"]).sub
 
 
+async def make_known(work: Work, many: int) -> list[Courier]:
+    """Couriers of whom only the handles count."""
+    names = [
+        Identity(DocumentType.resident_id, f"{serial:018}", "甄试验", "19900000001") for serial in range(many)
+    ]
+    people = [seal_person(work.vault, name, now=work.now)[0] for name in names]
+    work.session.add_all(people)
+    await work.session.flush()
+    couriers = [
+        Courier(id=new_id(), person_id=person.id, state=CourierState.verified, registered_at=work.now)
+        for person in people
+    ]
+    work.session.add_all(couriers)
+    await work.session.flush()
+    return couriers
+
+
 async def change(runtime: Runtime, courier: WorkingCourier, to: CourierState) -> None:
     async with begin_work(
         runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.command("test")
     ) as work:
         row = await work.session.get_one(Courier, courier.courier.id)
-        if to is CourierState.verified:
+        if row.state == CourierState.suspended:
             await restore(work, courier_id=row.id, reason="test")
         else:
             await change_state(work, courier=row, to=to, reason="test")
@@ -91,8 +115,9 @@ async def test_what_has_not_changed_is_not_sent_again(
     again = await fetch(client, gate, etag=first.headers["etag"])
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
-    for strange in ('"1"', "W/" + first.headers["etag"] + "x", "*", '"' + "9" * 99 + '"'):
-        assert (await fetch(client, gate, etag=strange)).json()["version"] == first.json()["version"]
+    assert (await fetch(client, gate, etag='"1"')).json()["version"] == first.json()["version"]
+    for strange in ("W/" + first.headers["etag"] + "x", "*", '"' + "9" * 99 + '"'):
+        assert (await fetch(client, gate, etag=strange)).status_code == 200
 
 
 async def test_a_withdrawal_and_its_end_make_a_higher_version_each(
@@ -115,6 +140,26 @@ async def test_a_withdrawal_and_its_end_make_a_higher_version_each(
         assert handles(claims["withdrawn"]["handles"]) == listed
         versions.append(claims["ver"])
     assert versions == sorted(set(versions))
+
+
+async def test_who_leaves_and_registers_again_stays_withdrawn_until_verified(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+) -> None:
+    (code,) = await mint(client, courier)
+    for state, listed in (
+        (CourierState.left, [handle_in(code)]),
+        (CourierState.pending, [handle_in(code)]),
+        (CourierState.suspended, [handle_in(code)]),
+        (CourierState.verified, []),
+    ):
+        clock.advance(seconds=7)
+        await change(runtime, courier, state)
+        claims = await read(client, await fetch(client, gate))
+        assert handles(claims["withdrawn"]["handles"]) == listed
 
 
 async def test_the_old_handle_of_a_profile_that_moved_is_withdrawn_and_the_new_one_is_not(
@@ -152,6 +197,49 @@ async def test_a_withdrawn_key_is_gone_and_the_version_never_falls(
     ) as work:
         await rotate_keys(work, at_once=True)
     assert (await fetch(client, gate)).json()["version"] > after["ver"]
+
+
+@pytest.mark.parametrize("says", [True, False])
+async def test_after_a_restored_backup_a_device_gets_a_higher_version_than_it_has(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+    *,
+    says: bool,
+) -> None:
+    """The content is that of the backup again, of which the device must take no lower version."""
+    await mint(client, courier)
+    await fetch(client, gate)
+    async with runtime.database.session() as session:
+        backup = await session.get_one(Bundle, gate.enrolment_id)
+        session.expunge(backup)
+    clock.advance(seconds=7)
+    await change(runtime, courier, CourierState.suspended)
+    newer = await fetch(client, gate)
+    await change(runtime, courier, CourierState.verified)
+    async with runtime.database.session() as session:
+        await session.merge(backup)
+    clock.advance(seconds=60 if not says else -3)  # a restored machine's clock may be behind
+    etag = newer.headers["etag"]
+    after = await read(client, await fetch(client, gate, etag=etag if says else None))
+    assert after["ver"] > newer.json()["version"] > backup.version
+    assert (await fetch(client, gate, etag=f'"{after["ver"]}"')).status_code == 304
+
+
+async def test_no_device_brings_its_version_further_ahead_than_a_clock_may_be(
+    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate
+) -> None:
+    latest = int((clock() + timedelta(days=1)).timestamp() * 1000)
+    for said, least, most in (
+        (latest + 1, 0, latest - 1),
+        (10**16 - 1, 0, latest - 1),
+        (latest, latest + 1, latest + 1),
+        (10**16 - 1, latest + 2, latest + 2),
+    ):
+        reply = await fetch(client, gate, etag=f'"{said}"')
+        assert least <= reply.json()["version"] <= most
 
 
 async def test_how_long_a_withdrawal_took_to_reach_a_device_is_measured_in_seconds(
@@ -210,7 +298,11 @@ async def test_bundles_are_for_devices(
 
 
 async def test_a_bundle_carries_the_rules_of_the_gate_and_whom_the_compound_knows(
-    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, courier: WorkingCourier
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
 ) -> None:
     claims = await read(client, await fetch(client, gate))
     assert claims["rules"] == {"version": 0, "clauses": [], "when_offline": "admit_and_flag"}
@@ -228,10 +320,40 @@ async def test_a_bundle_carries_the_rules_of_the_gate_and_whom_the_compound_know
         runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.command("test")
     ) as work:
         await block_courier(work, gate=gate, entry_id=UUID(entry["id"]))
-        work.session.add(Holiday(day=runtime.clock().date(), name="测试节", off=True, year=2026))
+        today = runtime.clock().date()
+        work.session.add_all(
+            Holiday(day=today + timedelta(days=ahead), name="测试节", off=True, year=2026)
+            for ahead in range(-2, 3)
+        )
+    clock.advance(minutes=2)  # the calendar is kept for one
     later = await read(client, await fetch(client, gate))
     assert later["rules"] == {"version": 1, "clauses": [hours], "when_offline": "admit_if_seen"}
     assert handle_in(code) in handles(later["blocked"])
     assert handles(later["seen"]) == handles(later["blocked"])
     assert len(handles(later["seen"])) == len({*handles(later["seen"])}) == 2  # today's and tomorrow's
+    assert sorted(later["calendar"]) == [f"{today + timedelta(days=ahead)}" for ahead in (-1, 0, 1)]
     assert later["ver"] > claims["ver"]
+
+
+async def test_where_more_are_blocked_than_the_list_takes_nobody_is_admitted_alone(
+    client: httpx.AsyncClient, runtime: Runtime, clock: SettableClock, gate: WorkingGate
+) -> None:
+    async with seeding(runtime) as work:
+        couriers = await make_known(work, MOST_COURIERS + 1)
+        work.session.add_all(
+            Block(
+                id=new_id(),
+                compound_id=gate.compound_id,
+                courier_id=courier.id,
+                scan=new_id(),
+                reason="测试",
+                made_at=work.now,
+                until=work.now + timedelta(minutes=number),
+            )
+            for number, courier in enumerate(couriers, start=1)
+        )
+    for complete in (False, True):
+        claims = await read(client, await fetch(client, gate))
+        assert len(handles(claims["blocked"])) == 2 * MOST_COURIERS  # today's and tomorrow's
+        assert claims["withdrawn"] == {"handles": "", "complete": complete}
+        clock.advance(minutes=1)  # the first block ends

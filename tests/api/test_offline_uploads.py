@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -18,6 +18,7 @@ from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
 from tests.factories.passages import manager_of
+from tests.factories.presentations import guard_claims
 from tests.factories.scans import WorkingCourier, WorkingGate, mint, open_gate
 from tests.factories.settings import make_settings
 from tests.factories.uploads import differences, entries, upload
@@ -56,7 +57,7 @@ async def test_an_offline_entry_is_stored_with_its_own_time_gate_and_shift(
     async with runtime.database.session(write=False) as session:
         row = (await session.scalars(select(Scan))).one()
     assert row.shift_id is not None
-    assert row.account_id != row.courier_id
+    assert row.account_id == UUID(guard_claims(runtime, gate).sub)
 
     (again,) = await upload(client, gate, scan)
     assert again == result | {"result": "repeated"}

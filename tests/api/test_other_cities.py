@@ -9,6 +9,7 @@ from app.services import tokens
 from app.services.codes import format as code_format
 from app.services.keys.errors import KeySetInvalid
 from app.services.keys.lifecycle import trust_issuer, withdraw_key
+from tests.factories.gate_rules import condition, kinds, make_rules
 from tests.factories.scans import WorkingGate
 from tests.factories.work import seeding
 
@@ -60,6 +61,17 @@ async def test_a_trusted_citys_code_is_checked_once(
     assert await verdict(client, gate, code) == ("check", "other_city")
     assert await verdict(client, gate, code) == ("check", "code_used")
     assert await verdict(client, gate, code_of(runtime, key, issued=-300)) == ("refuse", "expired")
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_conditions_hold_for_whoever_comes(
+    client: httpx.AsyncClient, runtime: Runtime, gate: WorkingGate, key: ECKey
+) -> None:
+    """Of a courier of another city nobody knows the work, so only what is said to all is said."""
+    on_trucks = condition("货车走北门", vehicles=["truck"])
+    await make_rules(runtime, gate, [kinds("parcel_delivery"), condition("步行入内"), on_trucks])
+    reply = await client.post("/v1/scans", json=gate.scan(code_of(runtime, key)), headers=gate.guard)
+    assert (reply.json()["reason"], reply.json()["conditions"]) == ("other_city", ["步行入内"])
 
 
 @pytest.mark.usefixtures("trusted")

@@ -27,6 +27,7 @@ from app.services.couriers.states import change_state
 from app.settings import Secrets, Settings
 from tests.clocks import SettableClock
 from tests.factories.couriers import staff
+from tests.factories.gate_rules import condition, make_rules
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, open_gate
 from tests.factories.settings import make_settings
 from tests.factories.work import seeding
@@ -85,6 +86,19 @@ async def test_every_scan_of_a_card_asks_for_a_check_and_shows_whose_it_is(
     first = (await client.post("/v1/scans", json=body, headers=gate.guard)).json()
     again = await client.post("/v1/scans", json=body | {"code": bare}, headers=gate.guard)
     assert again.json() == first | {"repeated": True}
+
+
+async def test_conditions_of_the_gate_go_with_a_card(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+    reviewer: dict[str, str],
+) -> None:
+    await make_rules(runtime, gate, [condition("车停3号车棚")])
+    card = await issue(client, courier, reviewer)
+    reply = await client.post("/v1/scans", json=gate.scan(card["text"]), headers=gate.guard)
+    assert reply.json()["conditions"] == ["车停3号车棚"]
 
 
 async def test_the_picture_is_the_card_and_a_decoder_reads_it(

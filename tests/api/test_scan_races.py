@@ -9,11 +9,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from app.database import Database
-from app.ids import new_id
-from app.models.scans import CodeUse, Direction, Scan, ScanKey, ScanOutcome
+from app.models.scans import CodeUse, Scan, ScanKey, ScanOutcome
 from app.runtime import Runtime
 from app.services.accounts.actors import load_actor
 from app.services.codes.format import LATE, TTL_UNIT
@@ -24,14 +23,16 @@ from app.services.scans.answers import Answer
 from app.services.scans.gathering import LARGEST_LIST
 from app.services.scans.outcomes import annul
 from app.services.scans.presentation import Presentation
-from app.services.tokens import AccessClaims
 from app.settings import Secrets, Settings
 from app.work import Actor, Work, begin_work
 from tests.conftest import NOON
 from tests.factories.passages import pass_gate, take_back
+from tests.factories.presentations import guard_claims, presented
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.work import seeding
 from tests.logs import captured_logs
 from tests.processes import Process, start_processes
+from tests.statements import noted
 
 CROWD = 100
 LAST_MOMENT = LIFE_UNITS * TTL_UNIT + LATE
@@ -136,9 +137,8 @@ async def test_two_entries_taken_back_at_once_leave_nobody_inside(
     for process in processes:
         process.clock.advance(seconds=1)
     later = await pass_gate(other.client, gate, courier)
-    claims = one.runtime.access_tokens.read(gate.guard["Authorization"].removeprefix("Bearer "), one.clock)
     async with one.runtime.database.session() as session:
-        actor = await load_actor(session, claims)
+        actor = await load_actor(session, guard_claims(one.runtime, gate))
         work = Work(session, one.clock(), actor, one.runtime.deployment)
         await annul(work, enrolment_id=gate.enrolment_id, scan_id=UUID(later["scan_id"]), reason="重复扫码")
         await session.flush()
@@ -267,7 +267,6 @@ async def test_an_admission_takes_as_many_statements_for_a_hundred_scans_as_for_
 ) -> None:
     here = processes[0]
     couriers = [await bring_courier(here.runtime, serial=serial) for serial in range(1, 11)]
-    claims = [guard_claims(here, gate) for gate in gates]
     statements = {}
     for size in (2, 10, 100, LARGEST_LIST):
         here.clock.advance(seconds=1)
@@ -275,7 +274,7 @@ async def test_an_admission_takes_as_many_statements_for_a_hundred_scans_as_for_
         # Used before, so that every admission asks for first uses and flags a courier, whatever its size.
         await post(here, gates[0], gates[0].scan(codes[0]))
         presentations = [
-            await presentation(here, gates[number % 2], claims[number % 2], codes[number % 10])
+            presented(here.runtime, gates[number % 2], await here.runtime.codes.read(codes[number % 10]))
             for number in range(size)
         ]
         statements[size] = await statements_of_admission(here.runtime, presentations)
@@ -310,40 +309,12 @@ async def test_uploads_that_find_a_code_used_earlier_at_once_all_keep_it_in_mind
     assert use.used_at == began
 
 
-def guard_claims(process: Process, gate: WorkingGate) -> AccessClaims:
-    return process.runtime.access_tokens.read(
-        gate.guard["Authorization"].removeprefix("Bearer "), process.clock
-    )
-
-
-async def presentation(process: Process, gate: WorkingGate, claims: AccessClaims, code: str) -> Presentation:
-    return Presentation(
-        enrolment_id=gate.enrolment_id,
-        scan_id=new_id(),
-        account_id=UUID(claims.sub),
-        sign_in_id=UUID(claims.sid),
-        direction=Direction("in"),
-        device_time=process.clock(),
-        language="zh",
-        read=await process.runtime.codes.read(code),
-    )
-
-
 async def statements_of_admission(runtime: Runtime, presentations: list[Presentation]) -> int:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        seen.append(statement)
-
-    engine = runtime.database.engine.sync_engine
-    async with begin_work(
-        runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.command("test")
-    ) as work:
-        event.listen(engine, "before_cursor_execute", note)
-        results = await admit(work, presentations)
-        event.remove(engine, "before_cursor_execute", note)
+    async with seeding(runtime) as work:
+        with noted(runtime.database) as statements:
+            results = await admit(work, presentations)
     assert all(isinstance(result, Answer) for result in results)
-    return len(seen)
+    return len(statements)
 
 
 async def test_a_server_behind_the_one_that_minted_takes_the_code_within_five_seconds(

@@ -154,6 +154,7 @@ async def test_codes_of_before_a_profile_moved_have_ended(
     assert (await scan(client, gate, fresh)).json()["verdict"] == "admit"
 
 
+@pytest.mark.parametrize("device_time", ["1970-01-01T00:00:00Z", "2199-12-31T23:59:59Z"])
 @pytest.mark.parametrize(
     ("seconds", "verdict", "reason"),
     [
@@ -171,13 +172,12 @@ async def test_a_code_counts_in_its_window_on_the_servers_clock(
     seconds: int,
     verdict: str,
     reason: str,
+    device_time: str,
 ) -> None:
     (code,) = await mint(client, courier)
     clock.advance(seconds=seconds)
-    for device_time in ("1970-01-01T00:00:00Z", "2199-12-31T23:59:59Z"):
-        answer = (await scan(client, gate, code, device_time=device_time)).json()
-        if answer["reason"] != "code_used":
-            assert (answer["verdict"], answer["reason"]) == (verdict, reason)
+    answer = (await scan(client, gate, code, device_time=device_time)).json()
+    assert (answer["verdict"], answer["reason"]) == (verdict, reason)
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,24 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from app.database import Database
-from app.ids import new_id
-from app.models.scans import CodeUse, Direction, Scan
+from app.models.scans import CodeUse, Scan
 from app.models.substitutes import SpokenCode
 from app.services.scans.admission import admit
 from app.services.scans.answers import Answer
 from app.services.scans.gathering import LARGEST_LIST
-from app.services.scans.presentation import Presentation
 from app.settings import Secrets, Settings
-from app.work import Actor, begin_work
+from tests.factories.presentations import presented
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
+from tests.factories.work import seeding
 from tests.processes import Process, start_processes
+from tests.statements import noted
 
 
 @pytest.fixture
@@ -140,47 +139,28 @@ async def test_a_list_with_digits_takes_as_many_statements_for_a_hundred_scans_a
         await type_in(here, gates[0], codes[0])
         await type_in(here, gates[1], digits[0])
         texts = [digits[number // 2 % 5] if number % 4 else f"{number:06}" for number in range(size)]
-        with_digits[size] = await statements(here, gates, [digits[0], *texts[1:-1], "000000"])
-        without[size] = await statements(here, gates, [codes[0], *(codes[::-1] * 60)[: size - 1]])
+        with_digits[size] = await kinds_of_statements(here, gates, [digits[0], *texts[1:-1], "000000"])
+        without[size] = await kinds_of_statements(here, gates, [codes[0], *(codes[::-1] * 60)[: size - 1]])
     assert len(set(with_digits.values())) == 1, with_digits
     assert len(set(without.values())) == 1, without
     assert not any("spoken" in statement or "printed" in statement for statement in without[2])
 
 
-async def statements(
+async def kinds_of_statements(
     process: Process, gates: tuple[WorkingGate, WorkingGate], texts: list[str]
 ) -> tuple[str, ...]:
     """The kinds of statements with which a list of `texts`, shown at the gates in turn, is admitted."""
     runtime = process.runtime
-    claims = [
-        runtime.access_tokens.read(gate.guard["Authorization"].removeprefix("Bearer "), process.clock)
-        for gate in gates
-    ]
     presentations = [
-        Presentation(
-            enrolment_id=gates[number % 2].enrolment_id,
-            scan_id=new_id(),
-            account_id=UUID(claims[number % 2].sub),
-            sign_in_id=UUID(claims[number % 2].sid),
-            direction=Direction.entry,
-            device_time=process.clock(),
-            language="zh",
-            read=await runtime.codes.read(text),
-        )
+        presented(runtime, gates[number % 2], await runtime.codes.read(text))
         for number, text in enumerate(texts)
     ]
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        # On SQLite the text itself is longer for a longer list.
-        seen.append(" ".join(statement.partition(" VALUES ")[0].partition(" IN (")[0].split()[:12]))
-
-    engine = runtime.database.engine.sync_engine
-    async with begin_work(
-        runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.command("test")
-    ) as work:
-        event.listen(engine, "before_cursor_execute", note)
-        results = await admit(work, presentations)
-        event.remove(engine, "before_cursor_execute", note)
+    async with seeding(runtime) as work:
+        with noted(runtime.database) as statements:
+            results = await admit(work, presentations)
     assert all(isinstance(result, Answer) for result in results)
-    return tuple(seen)
+    # On SQLite the text itself is longer for a longer list.
+    return tuple(
+        " ".join(statement.partition(" VALUES ")[0].partition(" IN (")[0].split()[:12])
+        for statement, _ in statements
+    )

@@ -26,7 +26,7 @@ from tests.factories.accounts import EVERYWHERE, make_account, signed_in, within
 from tests.factories.areas import DADUKOU
 from tests.factories.compounds import make_compound
 from tests.factories.devices import OnShift, device_token, make_device, make_shift
-from tests.factories.scans import bring_courier, mint
+from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint
 from tests.factories.work import seeding
 
 Headers = dict[str, str]
@@ -179,3 +179,27 @@ async def test_no_shift_outlives_a_role_that_is_revoked_as_it_begins(
     assert results[0] is None or isinstance(results[0], NotFound)
     async with begin_work(own_database, deployment, now=now, actor=command) as work:
         assert list(await work.session.scalars(select(Shift.id).where(Shift.ended_at.is_(None)))) == []
+
+
+async def test_who_signs_out_is_off_shift(
+    client: httpx.AsyncClient, runtime: Runtime, compound: SeenCompound
+) -> None:
+    """What the device then scans is nobody's."""
+    guard = await on_shift(runtime, compound, Role.guard)
+    assert (await client.delete("/v1/sign-ins/current", headers=guard.headers)).status_code == 204
+    async with runtime.database.session(write=False) as session:
+        shift = (await session.scalars(select(Shift))).one()
+    assert shift.ended_at == runtime.clock()
+
+
+async def test_an_identity_is_not_shown_again_to_who_is_not_on_shift_any_more(
+    client: httpx.AsyncClient, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    (code,) = await mint(client, courier)
+    body = gate.scan(code)
+    shown = (await client.post("/v1/scans", json=body, headers=gate.guard)).json()
+    assert shown["identity"]["surname"] == "甄"
+    assert (await client.post("/v1/scans", json=body, headers=gate.guard)).json()["identity"] is not None
+    assert (await client.delete("/v1/shifts/current", headers=gate.guard)).status_code == 204
+    again = await client.post("/v1/scans", json=body, headers=gate.guard)
+    assert again.json() == shown | {"identity": None, "repeated": True}

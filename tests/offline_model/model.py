@@ -1,6 +1,6 @@
 """What must become of scans and uploads, in plain Python: no database, nothing of the application."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -9,12 +9,15 @@ LATE = timedelta(seconds=10)
 UNDER_WAY = timedelta(seconds=10)
 """As long as a sync may be under way, in which the device does not know of scans made meanwhile."""
 
+HELD = timedelta(seconds=10)
+"""By so much a time may be held without being in doubt."""
+
 Told = tuple[str, str]
 """A verdict and its reason."""
 
 USED = ("check", "code_used")
 USING = frozenset({"verified", "key_withdrawn"})
-"""Reasons with which a code is used up."""
+"""Reasons with which the server uses a code up."""
 
 
 class ShownCode(NamedTuple):
@@ -63,7 +66,8 @@ class Stored:
     """By whomever it was stored from: the device, or the server."""
     decided: Told
     """What the server said, or would have said."""
-    offline: bool
+    said: Said | None
+    """What the device said, of an offline scan."""
     doubtful: bool
     courier: int | None
     outcome: str | None = None
@@ -118,7 +122,7 @@ class Model:
             happened_at=now,
             told=decided,
             decided=decided,
-            offline=False,
+            said=None,
             doubtful=False,
             courier=self._courier(code),
             was_let_in=decided[0] == "admit",
@@ -142,7 +146,9 @@ class Model:
         results = []
         for scan in scans:
             stored = self.stored[scan.name]
-            same = (stored.code, stored.direction) == (scan.code, scan.direction)
+            same = (stored.code, stored.direction) == (scan.code, scan.direction) and (
+                stored.said is None or replace(stored.said, outcome=None) == replace(scan, outcome=None)
+            )
             repeated = fresh.get(scan.name) is not scan
             if repeated and not same:
                 results.append(Result("conflict"))
@@ -155,14 +161,17 @@ class Model:
 
     def whereabouts(self, courier: int) -> tuple[datetime, set[tuple[str, str]]] | None:
         """When the courier passed last, and the gates and directions that this can have been."""
-        passed = [s for s in self.stored.values() if s.courier == courier and s.was_let_in]
+        passed = [s for s in self.stored.values() if s.courier == courier and s.was_let_in and not s.doubtful]
         if not passed:
             return None
         latest = max(scan.happened_at for scan in passed)
         return latest, {(scan.gate, scan.direction) for scan in passed if scan.happened_at == latest}
 
     def require_order_does_not_matter(self) -> None:
-        """Of the uses of a code all but the earliest are known at their gates, however they became known."""
+        """Of the uses of a code all but the earliest are known at their gates, however they became known.
+
+        Of a use whose time is in doubt nobody can tell whether it was the earliest.
+        """
         for code in self.codes:
             uses = [s for s in self.stored.values() if s.code == code and self._uses(s)]
             earliest = min((use.happened_at for use in uses), default=None)
@@ -170,26 +179,33 @@ class Model:
                 use for use in uses if use.told != USED and (use.name, "code_used") not in self.differences
             ]
             assert len(silent) <= 1, silent
-            assert all(use.happened_at == earliest for use in silent), silent
+            if not any(use.doubtful for use in uses):
+                assert all(use.happened_at == earliest for use in silent), silent
 
     def _uses(self, scan: Stored) -> bool:
-        return scan.decided == USED or scan.decided[1] in USING
+        """By the server's word online, and offline by what was done: whatever was not refused."""
+        if scan.said is None:
+            return scan.decided == USED or scan.decided[1] in USING
+        return scan.said.told[0] != "refuse"
 
     def _store(self, scan: Said, now: datetime) -> None:
         moment = self._moment(scan, now)
         decided = self._decide(scan.code, moment)
-        if decided[1] in USING:
+        doubtful = abs(moment - scan.device_time) > HELD or any(
+            enrolment == scan.name.enrolment and at >= moment + UNDER_WAY and counter < scan.sequence
+            for enrolment, counter, at in self.syncs
+        )
+        if scan.code in self.codes and scan.told[0] != "refuse":
             first = self.stored.get(self.first_uses.get(scan.code, scan.name))
-            if first is not None and first.happened_at <= moment:
-                decided = USED
+            if first is not None and (doubtful or first.happened_at <= moment):
+                if decided[1] in USING:
+                    decided = USED
+                if scan.told != USED:
+                    self.differences.add((scan.name, "code_used"))
             else:
                 self.first_uses[scan.code] = scan.name
                 if first is not None and first.told != USED:
                     self.differences.add((first.name, "code_used"))
-        doubtful = moment != scan.device_time or any(
-            enrolment == scan.name.enrolment and at >= moment + UNDER_WAY and counter < scan.sequence
-            for enrolment, counter, at in self.syncs
-        )
         self.stored[scan.name] = Stored(
             name=scan.name,
             code=scan.code,
@@ -198,7 +214,7 @@ class Model:
             happened_at=moment,
             told=scan.told,
             decided=decided,
-            offline=True,
+            said=scan,
             doubtful=doubtful,
             courier=self._courier(scan.code),
             outcome=scan.outcome,
@@ -211,7 +227,7 @@ class Model:
 
     def _reconcile(self, stored: Stored, scan: Said) -> None:
         """What a repeated scan tells beyond what is stored: who was let in was let in."""
-        if not stored.offline and differs(scan.told, stored.decided):
+        if stored.said is None and differs(scan.told, stored.decided):
             self.differences.add((stored.name, stored.decided[1]))
         done = "let_in" if scan.let_through else scan.outcome
         if stored.told[0] == "admit":
@@ -223,8 +239,11 @@ class Model:
         stored.was_let_in = done == "let_in"
 
     def _moment(self, scan: Said, now: datetime) -> datetime:
-        place = self.places[scan.name.enrolment]
-        return max(place.opened_at, min(scan.device_time, now, place.ended_at or now))
+        place, moment = self.places[scan.name.enrolment], scan.device_time
+        code = self.codes.get(scan.code)
+        if code is not None and scan.told[0] == "admit":
+            moment = max(code.issued - EARLY, min(moment, code.expires + LATE))
+        return max(place.opened_at, min(moment, now, place.ended_at or now))
 
     def _decide(self, text: str, at: datetime) -> Told:
         code = self.codes.get(text)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.models.couriers import CourierState
-from app.models.scans import Direction, Verdict
+from app.models.scans import Verdict
 from app.services.codes import format as code_format
 from app.services.codes.format import Cause, UnreadableCode
 from app.services.codes.reading import ReadPrintedCard, ReadSpokenCode
@@ -21,7 +21,6 @@ from app.services.codes.substitutes import (
     printed_text,
     spoken_digits,
 )
-from app.services.scans.presentation import Presentation
 from app.services.scans.reasons import Reason
 from app.services.scans.rules import CodeFacts, CourierFacts, Decision, decide
 from app.services.scans.tries import after_wrong, is_locked
@@ -210,19 +209,9 @@ def test_a_substitute_is_never_more_than_a_check(
     known: CodeFacts,
     reasons: Reason | dict[ReadSpokenCode | ReadPrintedCard, Reason],
 ) -> None:
-    presentation = Presentation(
-        enrolment_id=uuid4(),
-        scan_id=uuid4(),
-        account_id=uuid4(),
-        sign_in_id=uuid4(),
-        direction=Direction.entry,
-        device_time=NOON,
-        language="zh",
-        read=read,
-    )
     reason = reasons if isinstance(reasons, Reason) else reasons[read]
     good = reason is CHECKED[read]
-    assert decide(presentation, known, NOON) == Decision(
+    assert decide(read, known, NOON) == Decision(
         Verdict.check if good else Verdict.refuse,
         reason,
         uses_code=good and read is SPOKEN,

@@ -166,13 +166,17 @@ async def test_ties_and_blocks_of_a_list_take_one_statement_each(work: Work) -> 
     tie.ended_at = work.now
     await work.session.flush()
     with counted(work) as statements:
-        ties = await load_ties(work.session, [*(courier.id for courier in couriers), ended.id, uuid4()])
+        ties = await load_ties(
+            work.session, [*(courier.id for courier in couriers), ended.id, uuid4()], work.now
+        )
         assert len(statements) == 1
         assert await load_blocks(work.session, [(uuid4(), couriers[0].id), (uuid4(), ended.id)]) == {}
         assert len(statements) == 2
-        assert (await load_ties(work.session, []), await load_blocks(work.session, [])) == ({}, {})
+        assert (await load_ties(work.session, [], work.now), await load_blocks(work.session, [])) == ({}, {})
         assert len(statements) == 2
-    assert ties == {courier.id: [(KindOfWork.food_delivery, Vehicle.e_bike)] for courier in couriers}
+    assert {courier: [each.tie for each in found] for courier, found in ties.items()} == {
+        courier.id: [(KindOfWork.food_delivery, Vehicle.e_bike)] for courier in couriers
+    }
 
 
 async def only_tie(work: Work, courier_id: UUID) -> UUID:

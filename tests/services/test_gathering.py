@@ -1,48 +1,31 @@
 """Scans are taken one by one and stored in lists, and none is left waiting for the next."""
 
 import asyncio
-from uuid import UUID, uuid4
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
 from app.errors import Problem
-from app.models.scans import Direction
 from app.runtime import Runtime
-from app.services.codes.format import Cause
-from app.services.codes.reading import Unreadable
 from app.services.scans.answers import Answer
-from app.services.scans.presentation import Presentation
-from tests.factories.scans import WorkingGate, open_gate
-
-
-def presented(runtime: Runtime, gate: WorkingGate, enrolment_id: UUID | None = None) -> Presentation:
-    token = gate.guard["Authorization"].removeprefix("Bearer ")
-    claims = runtime.access_tokens.read(token, runtime.clock)
-    return Presentation(
-        enrolment_id=enrolment_id or gate.enrolment_id,
-        scan_id=uuid4(),
-        account_id=UUID(claims.sub),
-        sign_in_id=UUID(claims.sid),
-        direction=Direction.entry,
-        device_time=runtime.clock(),
-        language="zh",
-        read=Unreadable(bytes(32), 5, Cause.LENGTH),
-    )
+from tests.factories.presentations import NO_CODE, presented
+from tests.factories.scans import open_gate
 
 
 async def test_a_scan_that_arrives_as_the_last_list_ends_is_not_left_waiting(runtime: Runtime) -> None:
     gate = await open_gate(runtime, name="翠湖苑")
     async with asyncio.timeout(30):
         for _ in range(3):  # each is taken in the very step in which the one before it was answered
-            await runtime.gathering.admit(presented(runtime, gate))
+            await runtime.gathering.admit(presented(runtime, gate, NO_CODE))
 
 
 async def test_a_refused_scan_does_not_touch_those_beside_it(runtime: Runtime) -> None:
     gate = await open_gate(runtime, name="翠湖苑")
     scans = [
-        presented(runtime, gate),
-        presented(runtime, gate, enrolment_id=uuid4()),
-        presented(runtime, gate),
+        presented(runtime, gate, NO_CODE),
+        replace(presented(runtime, gate, NO_CODE), enrolment_id=uuid4()),
+        presented(runtime, gate, NO_CODE),
     ]
     async with asyncio.timeout(30):
         results = await asyncio.gather(
@@ -54,7 +37,9 @@ async def test_a_refused_scan_does_not_touch_those_beside_it(runtime: Runtime) -
 
 async def test_closing_stores_what_was_taken(runtime: Runtime) -> None:
     gate = await open_gate(runtime, name="翠湖苑")
-    waiting = [asyncio.create_task(runtime.gathering.admit(presented(runtime, gate))) for _ in range(5)]
+    waiting = [
+        asyncio.create_task(runtime.gathering.admit(presented(runtime, gate, NO_CODE))) for _ in range(5)
+    ]
     await asyncio.sleep(0)
     async with asyncio.timeout(30):
         await runtime.gathering.close()
@@ -65,7 +50,9 @@ async def test_closing_stores_what_was_taken(runtime: Runtime) -> None:
 @pytest.mark.parametrize("given_up", [0, 1])
 async def test_who_gives_up_waiting_does_not_stop_the_others(runtime: Runtime, given_up: int) -> None:
     gate = await open_gate(runtime, name="翠湖苑")
-    tasks = [asyncio.create_task(runtime.gathering.admit(presented(runtime, gate))) for _ in range(2)]
+    tasks = [
+        asyncio.create_task(runtime.gathering.admit(presented(runtime, gate, NO_CODE))) for _ in range(2)
+    ]
     await asyncio.sleep(0)
     tasks[given_up].cancel()
     async with asyncio.timeout(30):

@@ -1,21 +1,18 @@
 """Months of scans are made ahead, and take along what came before them."""
 
 from collections.abc import AsyncIterator, Sequence
-from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.database import Database
-from app.models.scans import Direction, Scan
+from app.models.scans import Scan
 from app.runtime import Runtime
-from app.services.codes.format import Cause
-from app.services.codes.reading import Unreadable
 from app.services.scans.partitions import ensure_partitions
-from app.services.scans.presentation import Presentation
 from app.settings import Secrets, Settings
 from tests.clocks import SettableClock
+from tests.factories.presentations import NO_CODE, presented
 from tests.factories.scans import open_gate
 from tests.factories.work import seeding
 
@@ -44,21 +41,9 @@ async def places(runtime: Runtime) -> Sequence[str]:
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_months_take_along_the_scans_that_came_before_them(
-    running: Runtime, clock: SettableClock
-) -> None:
+async def test_months_take_along_the_scans_that_came_before_them(running: Runtime) -> None:
     gate = await open_gate(running, name="翠湖苑")
-    claims = running.access_tokens.read(gate.guard["Authorization"].removeprefix("Bearer "), running.clock)
-    scan = Presentation(
-        enrolment_id=gate.enrolment_id,
-        scan_id=uuid4(),
-        account_id=UUID(claims.sub),
-        sign_in_id=UUID(claims.sid),
-        direction=Direction.entry,
-        device_time=clock(),
-        language="zh",
-        read=Unreadable(bytes(32), 5, Cause.LENGTH),
-    )
+    scan = presented(running, gate, NO_CODE)
     answer = await running.gathering.admit(scan)
     assert await places(running) == ["scans_other"]
     assert await make_months(running) == MONTHS

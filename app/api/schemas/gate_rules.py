@@ -147,7 +147,8 @@ class GateRulesChange(Request):
     clauses: Clauses
     """Numbered from 1 in their order. Without any, everybody is admitted."""
     when_offline: Choice[WhenOffline]
-    """What a device does without network; `admit_if_seen`: whoever was admitted here within 24 hours."""
+    """What a device does without network with whoever enters; who leaves is admitted. `admit_if_seen`: admits
+    whoever was let through here within 24 hours, and checks others."""
     note: Note
     """Why; kept with the version."""
 

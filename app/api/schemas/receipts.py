@@ -30,9 +30,9 @@ class ReceiptedEntry(Response):
     gate: str
     """Name of the gate."""
     verdict: Choice[Verdict]
-    """`admit`, or `check` where a guard then let the courier in."""
+    """`admit`, or `check` or `refuse` where the courier was let in all the same."""
     outcome: Choice[Outcome] | None
-    """What the guard did after a check."""
+    """`let_in` after `check` and `refuse`; null after `admit`."""
     offline: bool
     """Whether time and verdict are the device's, which told the server afterwards."""
     doubtful: bool

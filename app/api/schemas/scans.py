@@ -163,7 +163,7 @@ class ScanFollowed(Response):
     scan_id: Id
     """The device's id of the scan."""
     outcome: Choice[Outcome] | None
-    """What the guard did, where a check was asked for."""
+    """What was done at the gate, where the verdict does not say it."""
     annulled: bool
     """Whether the scan was taken back."""
     at: Instant
@@ -186,11 +186,12 @@ class Entry(Response):
     gate: str
     """Name of the gate."""
     verdict: Choice[Verdict]
-    """`admit`, or `check` where a guard then let the courier in."""
+    """`admit`; `check` where a guard then let the courier in; also `check` or `refuse` where the device never
+    heard this answer of the server and the courier was let in."""
     reason: Choice[Reason]
     """Why the verdict."""
     outcome: Choice[Outcome] | None
-    """What the guard did after a check."""
+    """`let_in` after `check` and `refuse`; null after `admit`."""
     offline: bool
     """Whether the device decided alone and told of it later."""
     doubtful: bool

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import String, and_, cast, func, or_, select, update
+from sqlalchemy import String, and_, cast, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from app.database import insert_into
@@ -14,13 +14,12 @@ from app.errors import Forbidden, NotFound
 from app.ids import new_id
 from app.models.accounts import Account, AccountKind, Grant, Role, ScopeKind
 from app.models.areas import Area
-from app.models.compounds import Compound, Gate
-from app.models.devices import Enrolment, Shift
+from app.models.compounds import Compound
 from app.models.employers import Employer
 from app.services import audit
 from app.services.accounts.errors import OwnGrant, RolesIncompatible, ScopeUnfit
 from app.services.accounts.rules import GIVER, INVITED, SCOPES, TAKES_SHIFTS
-from app.services.accounts.shift_sign_ins import end_shift_sign_ins
+from app.services.accounts.standing_down import end_shifts
 from app.work import Actor, Place, Scope, Work
 
 
@@ -143,26 +142,6 @@ async def keeps_role(work: Work, *roles: Role, compound_id: UUID) -> bool:
         Grant.scope_id == str(compound_id),
     )
     return bool(held)
-
-
-async def end_shifts(work: Work, *, account_id: UUID, cause: str, compound_id: UUID | None = None) -> None:
-    """Ends the open shifts of an account, at the gates of one compound or everywhere.
-
-    A sign-in that was made for one of them ends with it.
-    """
-    going_on = update(Shift).where(Shift.account_id == account_id, Shift.ended_at.is_(None))
-    if compound_id is not None:
-        there = select(Enrolment.id).join(Gate).where(Gate.compound_id == compound_id)
-        going_on = going_on.where(Shift.enrolment_id.in_(there))
-    ended = await work.session.execute(
-        going_on.values(ended_at=work.now).returning(Shift.id, Shift.sign_in_id)
-    )
-    rows = ended.all()
-    for shift_id, _ in rows:
-        audit.record(
-            work, "shifts.ended", subject_kind="shift", subject_id=shift_id, details={"cause": cause}
-        )
-    await end_shift_sign_ins(work, [sign_in_id for _, sign_in_id in rows], cause=cause)
 
 
 async def reachable_grants(work: Work, *, before: UUID | None, limit: int) -> list[GivenRole]:

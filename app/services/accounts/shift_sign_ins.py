@@ -1,11 +1,10 @@
 """Sign-ins that are made for one shift on a shared device, and end with it."""
 
 import base64
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.ids import new_id
 from app.models.accounts import Account, RefreshToken, SignIn
@@ -66,22 +65,6 @@ async def repeat_shift_sign_in(work: Work, *, sign_in_id: UUID) -> Tokens | None
         return None
     sign_in, account = found
     return issue_tokens(work, account=account, sign_in=sign_in, refresh_token=first, kind=SHIFT)
-
-
-async def end_shift_sign_ins(work: Work, sign_ins: Iterable[UUID], *, cause: str) -> None:
-    """Ends those of `sign_ins`, each of a shift that has ended, that were made for their shift.
-
-    A guard's own sign-in goes on: with that the guard has come and leaves.
-    """
-    await work.session.execute(
-        update(SignIn)
-        .where(
-            SignIn.id.in_(select(ShiftSignIn.sign_in_id).where(ShiftSignIn.sign_in_id.in_(list(sign_ins)))),
-            SignIn.ended_at.is_(None),
-        )
-        .values(ended_at=work.now, end_reason=f"shift over: {cause}")
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _first_token(work: Work, sign_in_id: UUID) -> str:

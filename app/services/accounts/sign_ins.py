@@ -13,6 +13,7 @@ from app.ids import new_id, new_secret
 from app.models.accounts import Account, RefreshToken, SignIn
 from app.services import audit
 from app.services.accounts.digests import secret_digest
+from app.services.accounts.standing_down import end_shifts
 from app.services.tokens import AccessClaims, SecretKey, issue_access_token, secret_key
 from app.work import Work
 
@@ -111,10 +112,17 @@ async def own_sign_ins(work: Work) -> Sequence[SignIn]:
 
 
 async def end_sign_in(work: Work, *, sign_in_id: UUID | None) -> None:
-    """Ends one of the account's own sign-ins, or with None the one that calls. Its tokens end with it.
+    """Ends one of the account's own sign-ins, with None the one that calls, with its tokens and shift.
 
     Raises NotFound for one that is somebody else's, unknown or over.
     """
+    if work.actor.account_id is not None:
+        await end_shifts(
+            work,
+            account_id=work.actor.account_id,
+            sign_in_id=sign_in_id or work.actor.sign_in_id,
+            cause="signed out",
+        )
     ended = await work.session.execute(
         update(SignIn)
         .where(
@@ -132,7 +140,8 @@ async def end_sign_in(work: Work, *, sign_in_id: UUID | None) -> None:
 async def end_all_sign_ins(
     work: Work, *, account_id: UUID, reason: str, but: UUID | None = None
 ) -> Sequence[UUID]:
-    """Ends every live sign-in of an account, except `but`; returns which."""
+    """Ends every live sign-in of an account, except `but`, and its shifts; returns which."""
+    await end_shifts(work, account_id=account_id, but_sign_in=but, cause=reason)
     chosen = update(SignIn).where(SignIn.account_id == account_id, SignIn.ended_at.is_(None))
     if but is not None:
         chosen = chosen.where(SignIn.id != but)

@@ -21,11 +21,12 @@ from app.services.accounts.errors import (
     SetupRefused,
     SignInRefused,
 )
-from app.services.accounts.grants import end_shifts, grant_to_staff
+from app.services.accounts.grants import grant_to_staff
 from app.services.accounts.passwords import hashes
 from app.services.accounts.rules import fits_password, normal_login
 from app.services.accounts.sign_ins import end_all_sign_ins
 from app.services.accounts.staff_sign_in import OpenWork, password_hash_after_count
+from app.services.accounts.standing_down import end_shifts
 from app.work import OpenSignedWork, Scope, Work
 
 SETUP_LIFETIME = timedelta(hours=72)

@@ -15,11 +15,12 @@ from app.services.keys.rules import LAST_CODE
 from app.work import Work
 
 LONGEST_LIST = 4096
-"""Handles: 44 KB as they are sent. Beyond it the newest withdrawals are kept: the older one is, the fewer
-codes that were minted before it are still in their time."""
+"""Withdrawn handles: 44 KB as they are sent. Beyond it the newest withdrawals are kept: the older one is,
+the fewer codes that were minted before it are still in their time."""
 WITHDRAWN_WITHIN = timedelta(hours=48)
 """No code of before an earlier withdrawal is in its time on any clock that is right to a day."""
-ENDED = (CourierState.suspended.value, CourierState.left.value)
+WITHDRAWN_FROM = CourierState.verified.value
+"""Only the verified get codes: whatever state follows, those that they have admit nobody any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,10 @@ def days_of(work: Work) -> tuple[date, ...]:
 
 
 async def withdrawn_handles(work: Work) -> WithdrawnHandles:
-    """The handles of couriers who were suspended or left, and of profiles that moved to another account.
+    """The handles of couriers who are not verified any more, and of profiles that moved to another account.
 
-    Only handles whose codes can exist: a code needs its handle stored, and whoever is withdrawn gets none.
+    Who left and registers again has the same handle, and stays here until verified. Only handles whose
+    codes can exist: a code needs its handle stored, and whoever is withdrawn gets none.
     """
     since = work.now - WITHDRAWN_WITHIN
     days = days_of(work)
@@ -53,7 +55,11 @@ async def withdrawn_handles(work: Work) -> WithdrawnHandles:
         .select_from(CourierChange)
         .join(Courier, Courier.id == CourierChange.courier_id)
         .join(DayHandle, and_(DayHandle.courier_id == Courier.id, DayHandle.day.in_(days)))
-        .where(CourierChange.at > since, CourierChange.to_state.in_(ENDED), Courier.state.in_(ENDED))
+        .where(
+            CourierChange.at > since,
+            CourierChange.from_state == WITHDRAWN_FROM,
+            Courier.state != WITHDRAWN_FROM,
+        )
         .group_by(DayHandle.handle)
     )
     moved = await work.session.execute(
@@ -71,14 +77,11 @@ async def withdrawn_handles(work: Work) -> WithdrawnHandles:
     return WithdrawnHandles(sorted(newest), complete=len(newest) == len(found))
 
 
-async def handles_of(work: Work, couriers: Iterable[UUID]) -> str:
+async def handles_of(work: Work, couriers: Sequence[UUID]) -> str:
     """The handles of `couriers` on the days of a bundle, joined, whether or not a code was minted yet."""
-    wanted = sorted(couriers)
-    if not wanted:
+    if not couriers:
         return ""
-    rows = await work.session.execute(
-        select(Courier.id, Courier.codes_from).where(Courier.id.in_(wanted)).limit(LONGEST_LIST)
-    )
+    rows = await work.session.execute(select(Courier.id, Courier.codes_from).where(Courier.id.in_(couriers)))
     return joined(
         sorted(day_handle(work, day, row.id, row.codes_from) for row in rows for day in days_of(work))
     )

@@ -32,7 +32,7 @@ SPREAD: Final = tuple(_spread())
 
 
 def to_base32(packed: bytes) -> str:
-    """Exactly 87 bytes by RFC 4648, section 6, without padding: as digits of 6 bits, which base64 writes in C."""
+    """Exactly 87 bytes by RFC 4648, section 6, without padding: as digits of 6 bits that base64 writes."""
     digits = int.from_bytes(packed, "big") << SPARE_BITS
     for staying, moving, by in SPREAD:
         digits = digits & staying | (digits & moving) << by

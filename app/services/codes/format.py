@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
+from app.clock import from_epoch
 from app.services import tokens
 from app.services.codes.base32 import BASE32_LENGTH, PACKED, SPARE_BITS, to_base32
 from app.services.tokens import InvalidToken, SigningKey, VerifyingKey
@@ -364,6 +365,11 @@ def sign_and_expand(
 def verify_code(code: Code, key: VerifyingKey) -> bool:
     """Whether `key` signed `code`. The caller selects the key by issuer and kid."""
     return tokens.verifies(signing_input(code), code.signature, key)
+
+
+def window_of(code: Code) -> tuple[datetime, datetime]:
+    """From when until when `code` is valid, both included; see `check_times`."""
+    return from_epoch(code.iat - EARLY), from_epoch(code.exp + LATE)
 
 
 def check_times(code: Code, moment: datetime) -> Timing:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.ids import new_id
@@ -15,7 +15,7 @@ from app.services import audit
 from app.services.accounts.actors import AccessTokens, load_actor
 from app.services.accounts.grants import keeps_role
 from app.services.accounts.rules import TAKES_SHIFTS
-from app.services.accounts.shift_sign_ins import end_shift_sign_ins
+from app.services.accounts.standing_down import end_shift_sign_ins
 from app.services.compounds.errors import CompoundClosed, GateClosed
 from app.services.devices.errors import DeviceNotProven, EnrolmentClosed
 from app.services.devices.rules import LONGEST_SHIFT, shift_end
@@ -94,12 +94,16 @@ async def start_shift(
 
 async def begin_shift(work: Work, *, enrolment_id: UUID, account_id: UUID, sign_in_id: UUID) -> Shift:
     """Stores a shift. The caller holds the lock of the enrolment and has ended whoever was on shift."""
+    # Of two who hand over in one moment the one with the earlier clock may come second.
+    ended = await work.session.scalar(
+        select(func.max(Shift.ended_at)).where(Shift.enrolment_id == enrolment_id)
+    )
     shift = Shift(
         id=new_id(),
         enrolment_id=enrolment_id,
         account_id=account_id,
         sign_in_id=sign_in_id,
-        started_at=work.now,
+        started_at=max(work.now, ended or work.now),
     )
     work.session.add(shift)
     await work.session.flush()
@@ -168,7 +172,7 @@ async def end_open_shifts(
 
 async def _end(work: Work, shift: Shift, *, cause: str) -> None:
     """Ends a shift, and the sign-in with it if that was made for the shift."""
-    shift.ended_at = shift_end(shift.started_at, None, work.now) or work.now
+    shift.ended_at = shift_end(shift.started_at, None, work.now) or max(work.now, shift.started_at)
     audit.record(work, "shifts.ended", subject_kind="shift", subject_id=shift.id, details={"cause": cause})
     await work.session.flush()
     await end_shift_sign_ins(work, [shift.sign_in_id], cause=cause)

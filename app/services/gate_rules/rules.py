@@ -227,13 +227,14 @@ def judge(
     at: datetime,
     calendar: Calendar,
     zone: ZoneInfo,
-    ties: Sequence[Tie],
+    ties: Sequence[Tie] | None,
     blocked: bool = False,
     other_gates: Sequence[UUID] = (),
 ) -> Admitted | Objection:
     """Whether a courier with these live `ties` may enter a gate at the aware time `at`, and if not, why.
 
-    One tie has to fit all clauses of the gate about kinds of work and vehicles. The first objection
+    One tie has to fit all clauses of the gate about kinds of work and vehicles; with None, of somebody of
+    whom nothing is known, they hold nobody back. The first objection
     counts, in the order of `ObjectionReason`. Its alternative is the first of `other_gates`, which are
     the open ones of the compound, the nearest first, that admits this courier now; else the next instant
     within `LOOKED_AHEAD` from which this gate does; else to come on foot, where only the vehicle is in
@@ -252,7 +253,7 @@ def judge(
     return replace(answer, alternative=_alternative(rule, moment, ties, answer.reason))
 
 
-def _judge_gate(rule: GateRule, moment: Moment, ties: Sequence[Tie]) -> Admitted | Objection:
+def _judge_gate(rule: GateRule, moment: Moment, ties: Sequence[Tie] | None) -> Admitted | Objection:
     return _shut(rule, moment) or _fit(rule, ties)
 
 
@@ -266,8 +267,10 @@ def _shut(rule: GateRule, moment: Moment) -> Objection | None:
     return None
 
 
-def _fit(rule: GateRule, ties: Sequence[Tie]) -> Admitted | Objection:
+def _fit(rule: GateRule, ties: Sequence[Tie] | None) -> Admitted | Objection:
     """Whether one of `ties` fits all clauses; the objection names the clause that the last one failed."""
+    if ties is None:
+        return Admitted(tuple(each.text for each in rule.conditions if _concerns(each, ())))
     fitting = ties
     for number, kinds in rule.kinds_of_work:
         fitting = [tie for tie in fitting if tie[0] in kinds.allowed]
@@ -293,10 +296,10 @@ def _concerns(condition: Condition, ties: Sequence[Tie]) -> bool:
 
 
 def _alternative(
-    rule: GateRule, moment: Moment, ties: Sequence[Tie], reason: ObjectionReason
+    rule: GateRule, moment: Moment, ties: Sequence[Tie] | None, reason: ObjectionReason
 ) -> Alternative | None:
     """What is possible at this gate instead."""
-    if reason is ObjectionReason.vehicle_not_admitted:
+    if ties is not None and reason is ObjectionReason.vehicle_not_admitted:
         on_foot = [(kind, Vehicle.on_foot) for kind, _ in ties] or [(KindOfWork.other, Vehicle.on_foot)]
         return Alternative(on_foot=True) if isinstance(_fit(rule, on_foot), Admitted) else None
     if isinstance(_fit(rule, ties), Objection):

@@ -12,7 +12,8 @@ from uuid import UUID
 from app.errors import Problem
 from app.ids import new_id
 from app.models.reviews import ReviewKind
-from app.models.scans import Scan, ScanKey, ScanOutcome
+from app.models.scans import OfflineSequence, Scan, ScanKey, ScanOutcome, Verdict
+from app.services.codes.format import window_of
 from app.services.compounds.errors import GateClosed
 from app.services.lists import insert_fresh, insert_rows, table_of
 from app.services.reviews.flags import flag_couriers
@@ -25,7 +26,7 @@ from app.services.scans.judging import Case, Judgement, judge, with_first_uses, 
 from app.services.scans.posts import PostFacts, load_device_sign_ins, load_past_shifts, load_posts
 from app.services.scans.presentation import Presentation, ScanName, scan_name
 from app.services.scans.rows import row_of, stored_of
-from app.services.scans.syncs import Syncs, load_syncs
+from app.services.scans.syncs import UNDER_WAY, Syncs, load_syncs
 from app.work import Work
 
 Posts = Mapping[UUID, PostFacts]
@@ -84,14 +85,30 @@ def _objection(presentation: Presentation, posts: Posts, devices: Collection[UUI
 def _again(
     presentation: Presentation, scan: StoredScan, posts: Posts, devices: Collection[UUID]
 ) -> Answer | Problem:
-    """The stored answer, for whoever got it or has the device now. A device alone is shown nobody."""
-    if scan.account_id != presentation.account_id:
-        if problem := _objection(presentation, posts, devices):
-            return problem
-        if presentation.sign_in_id in devices:
-            scan = replace(scan, card=None)
-    same = scan.code_name == presentation.code_name and scan.direction == presentation.direction
-    return Answer(scan, repeated=True) if same else ScanConflict()
+    """The stored answer, for whoever got it or has the device now. Nobody is shown to a device alone, nor
+    to who is not on shift any more.
+    """
+    problem = _objection(presentation, posts, devices)
+    if problem is not None and scan.account_id != presentation.account_id:
+        return problem
+    if problem is not None or presentation.sign_in_id in devices:
+        scan = replace(scan, card=None)
+    return Answer(scan, repeated=True) if _is_same(presentation, scan) else ScanConflict()
+
+
+def _is_same(presentation: Presentation, scan: StoredScan) -> bool:
+    """Whether a scan that came again says what it said before, but for an outcome that was still to come."""
+    if (presentation.code_name, presentation.direction) != (scan.code_name, scan.direction):
+        return False
+    told = presentation.offline
+    if told is None or scan.sequence is None:
+        return True  # sent online and kept by a device that heard no answer: it may have decided otherwise
+    return (told.sequence, told.verdict, told.reason, presentation.device_time) == (
+        scan.sequence,
+        scan.verdict,
+        scan.reason,
+        scan.device_time,
+    )
 
 
 async def _store(
@@ -110,9 +127,7 @@ async def _store(
     rows = {name: row_of(work, each) for name, each in judged.items()}
     await insert_rows(work.session, table_of(Scan), list(rows.values()))
     await _store_outcomes(work, judged)
-    await whereabouts.keep(
-        work, (passage for each in judged.values() if _passed(each) and (passage := each.passage()))
-    )
+    await whereabouts.keep(work, (each.passage() for each in judged.values() if each.moves_courier))
     await flag_couriers(
         work,
         kind=ReviewKind.sharing,
@@ -124,12 +139,6 @@ async def _store(
     )
     await differences.note(work, judged, superseded)
     return {name: stored_of(work, each, rows[name]) for name, each in judged.items()}
-
-
-def _passed(judgement: Judgement) -> bool:
-    """Whether somebody went through the gate, as far as is known now."""
-    told = judgement.case.presentation.offline
-    return judgement.decision.lets_in if told is None else told.let_through
 
 
 async def _take_scan_ids(
@@ -170,6 +179,7 @@ async def _cases(
     enrolments = {case.presentation.enrolment_id for case in offline.values()}
     moments = {name: _moment(case, work.now) for name, case in offline.items()}
     since, until = min(moments.values()), max(moments.values())
+    in_sequence = await _take_sequences(work, offline)
     shifts = await load_past_shifts(work, enrolments, since, until)
     syncs = await load_syncs(work, enrolments, since)
     for name, case in offline.items():
@@ -177,9 +187,32 @@ async def _cases(
             case,
             post=shifts.at(case.presentation.enrolment_id, case.post, moments[name]),
             happened_at=moments[name],
-            doubtful=_is_doubtful(case, moments[name], syncs),
+            doubtful=case.id not in in_sequence or _is_doubtful(case, moments[name], syncs),
         )
     return cases
+
+
+async def _take_sequences(work: Work, offline: Mapping[ScanName, Case]) -> set[UUID]:
+    """Takes the sequences of offline scans for good; the ids of those that have one to themselves.
+
+    A device gives each once. Who dates a scan back under one of before would escape what the device has
+    said of its count.
+    """
+    rows = {
+        (case.presentation.enrolment_id, told.sequence): case.id
+        for case in reversed(list(offline.values()))
+        if (told := case.presentation.offline) is not None
+    }
+    taken = await insert_fresh(
+        work.session,
+        table_of(OfflineSequence),
+        # In one order everywhere, so that two processes never wait for each other in a circle.
+        [
+            {"enrolment_id": enrolment, "sequence": sequence, "scan": scan}
+            for (enrolment, sequence), scan in sorted(rows.items())
+        ],
+    )
+    return {rows[row.enrolment_id, row.sequence] for row in taken}
 
 
 def _post_of(presentation: Presentation, post: PostFacts) -> PostFacts:
@@ -188,14 +221,22 @@ def _post_of(presentation: Presentation, post: PostFacts) -> PostFacts:
 
 
 def _moment(case: Case, now: datetime) -> datetime:
-    """The device's time, held within its time at the gate: a scan can lie neither before it nor ahead."""
+    """The device's time, held within its time at the gate: a scan can lie neither before it nor ahead.
+
+    A device that admitted says that it found the code in its window, so it is held within that, too.
+    """
+    moment, told = case.presentation.device_time, case.presentation.offline
+    code = case.presentation.code if case.is_genuine else None
+    if code is not None and told is not None and told.verdict is Verdict.admit:
+        begin, end = window_of(code)
+        moment = max(begin, min(moment, end))
     latest = min(now, case.post.ended_at or now)
-    return max(case.post.opened_at, min(case.presentation.device_time, latest))
+    return max(case.post.opened_at, min(moment, latest))
 
 
 def _is_doubtful(case: Case, moment: datetime, syncs: Syncs) -> bool:
     presentation = case.presentation
-    return moment != presentation.device_time or syncs.contradict(
+    return abs(moment - presentation.device_time) > UNDER_WAY or syncs.contradict(
         presentation.enrolment_id, presentation.offline, moment
     )
 

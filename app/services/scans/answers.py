@@ -38,6 +38,9 @@ class StoredScan:
     server_reason: Reason | None
     doubtful: bool
     """An offline scan whose time contradicts what the device said before."""
+    device_time: datetime
+    sequence: int | None
+    """The device's count of its offline scans; None online."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ async def use_codes(
 
     Returns the first use of each code that was used before, by scan name, and those first uses that an
     offline scan has now been found to precede. Online, what was stored first came first, whatever the
-    clocks of two processes say.
+    clocks of two processes say, and a time that is in doubt precedes none.
     """
     wanted: dict[CodeName, list[ScanName]] = {}
     for name, each in judged.items():
@@ -55,7 +55,7 @@ async def use_codes(
 
 
 def _is_earlier(case: Case, first: FirstUse) -> bool:
-    return case.presentation.offline is not None and case.happened_at < first.at
+    return case.presentation.offline is not None and not case.doubtful and case.happened_at < first.at
 
 
 async def _hold(work: Work, codes: Collection[CodeName]) -> None:

@@ -1,6 +1,6 @@
 """What a gate should know afterwards: where the server differs from what was said at the gate."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -31,14 +31,26 @@ async def note(
     """
     rows: list[dict[str, Any]] = []
     for each in judged.values():
-        told = each.case.presentation.offline
-        if told is not None and differs(told.verdict, told.reason, each.decision):
-            rows.append(_row(work, each.case.id, work.now, each.case.post.gate_id, each.decision.reason))
-        if each.case.doubtful:
-            rows.append(_row(work, each.case.id, work.now, each.case.post.gate_id, DOUBTFUL))
+        rows += [
+            _row(work, each.case.id, work.now, each.case.post.gate_id, reason)
+            for reason in set(_reasons(each))
+        ]
     rows += await _overtaken(work, superseded.values())
     if rows:
         await insert_fresh(work.session, table_of(Difference), sorted(rows, key=_key))
+
+
+def _reasons(judged: Judgement) -> Iterator[str]:
+    """Why the gate should know of this scan afterwards."""
+    told = judged.case.presentation.offline
+    if told is None:
+        return
+    if differs(told.verdict, told.reason, judged.decision):
+        yield judged.decision.reason
+    if judged.first is not None and told.reason is not Reason.code_used:
+        yield Reason.code_used
+    if judged.case.doubtful:
+        yield DOUBTFUL
 
 
 async def note_unheard(work: Work, told: Iterable[tuple[OfflineAnswer, StoredScan]]) -> None:

@@ -10,9 +10,8 @@ from sqlalchemy import select
 
 from app.database import fetch
 from app.models.compounds import Gate
-from app.models.couriers import KindOfWork, Vehicle
 from app.services.blocks.live import BlockTerm, is_blocked, load_blocks
-from app.services.couriers.ties import load_ties
+from app.services.couriers.ties import DatedTie, load_ties
 from app.services.gate_rules.cache import Others, in_force
 from app.services.gate_rules.rules import (
     NO_RULES,
@@ -20,6 +19,7 @@ from app.services.gate_rules.rules import (
     CompiledRules,
     Objection,
     ObjectionReason,
+    Tie,
     judge,
 )
 from app.services.holidays.calendar import WEEKDAYS_ALONE, Calendar
@@ -28,10 +28,6 @@ from app.services.scans.posts import PostFacts
 from app.services.scans.presentation import ScanName
 from app.services.scans.rules import Decision
 from app.work import Work
-
-Ties = Sequence[tuple[KindOfWork, Vehicle]]
-OF_THE_GATE = frozenset({ObjectionReason.gate_closed_temporarily, ObjectionReason.outside_hours})
-"""Objections that hold for whoever comes, so also for couriers of other cities, of whom nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class Entrance:
     def decides(self, decision: Decision) -> bool:
         """Whether a guard hears of it: the objection that decided, or conditions to a good code."""
         if isinstance(self.answer, Admitted):
-            return decision.uses_code
+            return decision.uses_code or decision.names_courier
         return self.answer.reason.value == decision.reason.value
 
 
@@ -72,7 +68,7 @@ class _Rulings:
     rules: Mapping[UUID, CompiledRules]
     past: Mapping[UUID, Sequence[tuple[datetime, CompiledRules]]]
     calendar: Calendar
-    ties: Mapping[UUID, Ties]
+    ties: Mapping[UUID, Sequence[DatedTie]]
     blocks: Mapping[tuple[UUID, UUID], Sequence[BlockTerm]]
 
     def rules_for(self, arrival: Arrival) -> CompiledRules:
@@ -95,20 +91,23 @@ class _Rulings:
 
     def answer(self, work: Work, arrival: Arrival, others: Others) -> Admitted | Objection:
         """What the rules say; nobody of whom nothing is known is held back for who they are."""
-        courier = arrival.courier.facts.courier_id if arrival.courier else None
-        answer = judge(
+        return judge(
             self.rules_for(arrival),
             gate_id=arrival.post.gate_id,
             at=arrival.at,
             calendar=self.calendar,
             zone=work.settings.zone,
-            ties=self.ties.get(courier, ()) if courier else (),
+            ties=self._ties_of(arrival),
             blocked=is_blocked(self._blocks_of(arrival), arrival.at),
             other_gates=others.get(arrival.post.gate_id, ()),
         )
-        if courier is None and isinstance(answer, Objection) and answer.reason not in OF_THE_GATE:
-            return Admitted(())
-        return answer
+
+    def _ties_of(self, arrival: Arrival) -> Sequence[Tie] | None:
+        """What the courier did and came on then; None for one of another city, of whom nothing is known."""
+        if arrival.courier is None:
+            return None
+        ties = self.ties.get(arrival.courier.facts.courier_id, ())
+        return [each.tie for each in ties if each.holds(arrival.at)]
 
 
 async def ask_rules(work: Work, arrivals: Mapping[ScanName, Arrival]) -> dict[ScanName, Entrance]:
@@ -158,11 +157,12 @@ async def _load(work: Work, arrivals: Mapping[ScanName, Arrival]) -> _Rulings:
     ruled = any(rule.asks_for_ties for rule in rules.values()) or any(
         rule.asks_for_ties for versions in past.values() for _, rule in versions
     )
+    since = min(each.at for each in arrivals.values())
     return _Rulings(
         rules=rules,
         past=past,
         calendar=await cache.calendar(session, work.now) if rules or past else WEEKDAYS_ALONE,
-        ties=await load_ties(session, _couriers(arrivals.values())) if ruled else {},
+        ties=await load_ties(session, _couriers(arrivals.values()), since) if ruled else {},
         blocks=await load_blocks(session, blocked),
     )
 

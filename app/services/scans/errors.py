@@ -24,15 +24,6 @@ class ScanConflict(Problem):
     )
 
 
-class GateBusy(Problem):
-    """More scans are waiting than can be stored in time."""
-
-    status = 503
-    code = "gate_busy"
-    title = Text("系统繁忙", "Busy")
-    message = Text("扫码请求过多，请稍后重试。", "Too many scans are waiting. Try again in a moment.")
-
-
 class NoOutcomeWanted(Problem):
     """Only a check waits for the guard's decision."""
 
@@ -60,6 +51,15 @@ class ScanAnnulled(Problem):
     code = "scan_annulled"
     title = Text("扫码已撤销", "Scan annulled")
     message = Text("该扫码已被撤销。", "This scan was annulled.")
+
+
+class OutcomeTooLate(Problem):
+    """What was done after a check is told within a day."""
+
+    status = 409
+    code = "outcome_too_late"
+    title = Text("已超过处置登记时限", "Too late for an outcome")
+    message = Text("扫码超过 24 小时后不能登记处置结果。", "An outcome can be given for 24 hours only.")
 
 
 class AnnulmentTooLate(Problem):

@@ -14,7 +14,7 @@ from app.database import fetch
 from app.models.blocks import Block
 from app.models.compounds import Compound, Gate
 from app.models.couriers import Card, Courier, CourierChange, CourierState, DayHandle, Person
-from app.models.scans import CodeUse, Direction, Scan, ScanKey, Verdict, Whereabouts
+from app.models.scans import CodeUse, Direction, Scan, ScanAnnulment, ScanKey, Verdict, Whereabouts
 from app.services.codes.format import Code
 from app.services.codes.minting import day_handle
 from app.services.couriers.cards import CardFace, open_card
@@ -74,7 +74,7 @@ async def load_stored(work: Work, presentations: Iterable[Presentation]) -> dict
         scan_name(scan.enrolment_id, scan.scan_id): stored_scan(
             scan,
             open_card(work.vault, wrapped, person_id, scan.card_id, sealed)
-            if scan.card_id and sealed and wrapped and scan.shift_id
+            if scan.card_id and sealed and wrapped and is_shown(scan.shift_id, scan.sequence)
             else None,
         )
         for scan, person_id, wrapped, sealed in rows
@@ -109,7 +109,14 @@ def stored_scan(scan: Scan, card: CardFace | None) -> StoredScan:
         server_verdict=Verdict(scan.server_verdict) if scan.server_verdict else None,
         server_reason=Reason(scan.server_reason) if scan.server_reason else None,
         doubtful=scan.doubtful,
+        device_time=scan.device_time,
+        sequence=scan.sequence,
     )
+
+
+def is_shown(shift_id: UUID | None, sequence: int | None) -> bool:
+    """Whether a scan was answered with an identity: to a guard on shift, and never to a device alone."""
+    return shift_id is not None and sequence is None
 
 
 def handle_of(work: Work, code: Code) -> DatedHandle:
@@ -254,9 +261,11 @@ def _first_uses(dialect: str) -> Select[*tuple[Any, ...]]:
             Gate.id,
             Gate.name.label("gate_name"),
             Compound.name.label("compound_name"),
+            ScanAnnulment.scan.is_not(None).label("annulled"),
         )
         .join(Gate, Gate.id == CodeUse.gate_id)
         .join(Compound, Compound.id == Gate.compound_id)
+        .outerjoin(ScanAnnulment, ScanAnnulment.scan == CodeUse.scan)
         .where(is_listed([CodeUse.issuer, CodeUse.kid, CodeUse.subject, CodeUse.jti], "names", dialect))
     )
 
@@ -267,7 +276,7 @@ async def load_first_uses(work: Work, names: Iterable[CodeName]) -> dict[CodeNam
     rows = await fetch(work.session, _first_uses(dialect), listed("names", list(names), dialect))
     return {
         (row.issuer, row.kid, row.subject, row.jti): FirstUse(
-            row.used_at, row.id, row.gate_name, row.compound_name, row.scan, row.recorded_at
+            row.used_at, row.id, row.gate_name, row.compound_name, row.scan, row.recorded_at, row.annulled
         )
         for row in rows
     }

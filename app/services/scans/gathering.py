@@ -9,20 +9,19 @@ from app.database import Database
 from app.errors import Problem
 from app.services.scans.admission import admit
 from app.services.scans.answers import Answer
-from app.services.scans.errors import GateBusy
 from app.services.scans.presentation import Presentation
 from app.work import Actor, Deployment, Work
 
 LARGEST_LIST = 256
-"""Scans of one transaction: enough to share a commit among, small enough to stay within milliseconds."""
+"""Scans of one transaction: enough to share a commit among, and stored in 100 to 200 ms (at the 1,300 to
+2,300 scans a second that were measured), which those behind them wait for.
+"""
 GATE = Actor.command("gate")
 """Who admits: no account in particular, since a list holds the scans of many."""
 PAUSE = 0.001
 """Seconds between two lists, in which those who were just answered may come again: half as many lists then
 hold twice as much each. What `commit_delay` is to PostgreSQL.
 """
-MOST_WAITING = 4096
-"""Scans that may wait. At the slowest measured rate these are stored within the patience of a guard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ class Gathering:
 
     A list is whatever arrived while the one before it was stored and in the pause after it; a scan that
     finds nothing under way waits for nothing. One list is under way at a time: with two the lists are half
-    as long, and each costs nearly as much.
+    as long, and each costs nearly as much. What bounds the waiting is the door: a request that waits here is
+    under way, and no more of them are than `Settings.concurrency`, which are two full lists.
     """
 
     def __init__(self, database: Database, deployment: Deployment, clock: Clock) -> None:
@@ -49,11 +49,9 @@ class Gathering:
     async def admit(self, presentation: Presentation) -> Answer:
         """The answer to one scan, given after the commit that stored it.
 
-        Raises the scan's own problem, GateBusy where too many wait, Unavailable where the database is
-        away. A caller who gives up waiting changes nothing: the scan is stored all the same.
+        Raises the scan's own problem, and Unavailable where the database is away. A caller who gives up
+        waiting changes nothing: the scan is stored all the same.
         """
-        if len(self._waiting) >= MOST_WAITING:
-            raise GateBusy(retry_after=1)
         answer: asyncio.Future[Answer | Problem] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(presentation, answer))
         self._start()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from app.models.scans import Direction
+from app.models.scans import Direction, Verdict
 from app.services.codes import format as code_format
 from app.services.codes.format import Code
 from app.services.codes.reading import Proof, ReadCode, ReadSpokenCode
@@ -59,8 +59,8 @@ class Case:
 
     @property
     def is_try(self) -> bool:
-        """Whether digits were typed that may have been guessed: online, as a guard decides offline ones."""
-        return isinstance(self.presentation.read, ReadSpokenCode) and self.presentation.offline is None
+        """Whether digits were typed that may have been guessed."""
+        return isinstance(self.presentation.read, ReadSpokenCode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ class Judgement:
     case: Case
     courier: KnownCourier | None
     decision: Decision
+    is_sound: bool = False
+    """Whether the code was made by the issuer that it names, as far as can be known here."""
     entrance: Entrance | None = None
     """What the rules of the compound say; None where they were not asked."""
     first: FirstUse | None = None
@@ -79,17 +81,32 @@ class Judgement:
     @property
     def names_courier(self) -> bool:
         """Whether the code is good enough for a guard to be told whose it is."""
-        return self.decision.uses_code or self.decision.names_courier or self.first is not None
+        known = self.decision.uses_code or self.decision.names_courier
+        return known or self.decision.reason is Reason.code_used
 
     @property
     def use_name(self) -> CodeName | None:
-        """Under which this scan uses up what was shown; None where it uses up nothing."""
+        """Under which this scan uses up what was shown; None where it uses up nothing.
+
+        A device that was alone has used a code up where it did not refuse it, whatever we would have said.
+        Digits that it took are left as they are: nobody uploads away what somebody is reading out.
+        """
+        code, told = self.case.presentation.code, self.case.presentation.offline
+        if told is not None:
+            used = code is not None and self.is_sound and told.verdict is not Verdict.refuse
+            return code_name(code) if code is not None and used else None
         if not self.decision.uses_code:
             return None
         if self.substitute is not None:
             return self.substitute.use_name
-        code = self.case.presentation.code
         return code_name(code) if code is not None else None
+
+    @property
+    def moves_courier(self) -> bool:
+        """Whether somebody went through the gate, as far as is known now, at a time that is not in doubt."""
+        told = self.case.presentation.offline
+        passed = self.decision.lets_in if told is None else told.let_through
+        return passed and not self.case.doubtful
 
     @property
     def sharing(self) -> Reason | None:
@@ -97,6 +114,9 @@ class Judgement:
 
         A printed card and a spoken code are checked whatever the journey, which nobody at the gate is told.
         """
+        if self.first is not None:
+            # Who took a scan back and scanned once more has corrected a slip.
+            return None if self.first.annulled else Reason.code_used
         if self.decision.reason in SHARING:
             return self.decision.reason
         came_too_fast = self.journey is not None and not self.journey.is_possible
@@ -171,8 +191,16 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
             facts = replace(facts, locked=tries.locked(case.post.gate_id, at))
             if substitute is None and not facts.locked:
                 tries.add(case.post.gate_id, at)
-        decision = decide(case.presentation, facts, at)
-        judged[name] = Judgement(case, known[name], decision, entrance, substitute=substitute)
+        decision = decide(case.presentation.read, facts, at)
+        judged[name] = Judgement(
+            case,
+            # Nobody is named on the strength of digits that may have been guessed.
+            None if facts.locked else known[name],
+            decision,
+            is_sound=case.is_genuine and (name in minted or not facts.ours),
+            entrance=entrance,
+            substitute=substitute,
+        )
     await tries.keep(work)
     return judged
 
@@ -223,11 +251,16 @@ def with_first_uses(
 ) -> dict[ScanName, Judgement]:
     """The same, where codes were used before: then a guard has to look at the face."""
     return {
-        name: replace(each, decision=after_first_use(each.decision, first), first=first)
-        if (first := first_uses.get(name)) is not None
-        else each
+        name: _after_first_use(each, first) if (first := first_uses.get(name)) is not None else each
         for name, each in judged.items()
     }
+
+
+def _after_first_use(judged: Judgement, first: FirstUse) -> Judgement:
+    """What we would have refused offline we would have refused for a code that was used before as well."""
+    used = judged.decision.uses_code
+    decision = after_first_use(judged.decision) if used else judged.decision
+    return replace(judged, decision=decision, first=first)
 
 
 def with_journeys(judged: Mapping[ScanName, Judgement]) -> dict[ScanName, Judgement]:
@@ -237,17 +270,18 @@ def with_journeys(judged: Mapping[ScanName, Judgement]) -> dict[ScanName, Judgem
     for name, each in judged.items():
         result[name] = each
         passage = each.passage()
-        if passage is None or each.courier is None or not each.names_courier:
+        if passage is None or each.courier is None or each.case.doubtful:
             continue
         before = last.get(passage.courier_id) or each.courier.last
-        if (
-            before is not None
-            and before.compound_id != passage.compound_id
-            and before.point
-            and passage.point
-        ):
-            way = journey(before.point, before.at, passage.point, passage.at)
+        if each.names_courier and before is not None and (way := _way(before, passage)) is not None:
             result[name] = replace(each, decision=after_travel(each.decision, way), journey=way)
-        if result[name].decision.lets_in:
+        if result[name].moves_courier:
             last[passage.courier_id] = passage
     return result
+
+
+def _way(before: Passage, passage: Passage) -> Journey | None:
+    """How a courier came from one compound to another; None within one, and where no map has them."""
+    if before.compound_id == passage.compound_id or before.point is None or passage.point is None:
+        return None
+    return journey(before.point, before.at, passage.point, passage.at)

@@ -15,13 +15,13 @@ from app.logs import outline
 from app.models.devices import Device, Enrolment
 from app.models.scans import Outcome, ScanAnnulment, ScanKey, ScanOutcome, Verdict
 from app.services.codes.reading import CodeReader, Read
+from app.services.couriers.states import lock_courier
 from app.services.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans import differences, whereabouts
 from app.services.scans.admission import admit
 from app.services.scans.answers import Answer, StoredScan
 from app.services.scans.errors import ScanConflict
 from app.services.scans.presentation import OfflineAnswer, Presentation
-from app.services.scans.whereabouts import Passage
 from app.work import OpenSignedWork, Work
 
 _logger = structlog.get_logger(__name__)
@@ -149,6 +149,9 @@ async def _reconcile(work: Work, told: Sequence[tuple[OfflineAnswer, StoredScan]
     if not rows:
         return
     scans = {scan.id: scan for _, scan in told if scan.id in rows}
+    # As for an annulment: where somebody passed last is read again from the scans.
+    for courier_id in sorted({scan.courier_id for scan in scans.values() if scan.courier_id is not None}):
+        await lock_courier(work, courier_id=courier_id)
     annulled = await _annulled(work, scans.values())
     wanted = [rows[scan] for scan in sorted(rows) if scan not in annulled]
     if not wanted:
@@ -156,20 +159,7 @@ async def _reconcile(work: Work, told: Sequence[tuple[OfflineAnswer, StoredScan]
     added = [row.scan for row in await insert_fresh(work.session, table_of(ScanOutcome), wanted)]
     await whereabouts.keep(
         work,
-        (
-            Passage(
-                courier_id=scan.courier_id,
-                scan=scan.id,
-                recorded_at=scan.recorded_at,
-                at=scan.happened_at,
-                gate_id=scan.gate_id,
-                compound_id=scan.compound_id,
-                direction=scan.direction,
-                point=None,
-            )
-            for scan in map(scans.__getitem__, added)
-            if scan.courier_id is not None and rows[scan.id]["outcome"] is Outcome.let_in
-        ),
+        (whereabouts.passage_of(scans[scan]) for scan in added if rows[scan]["outcome"] is Outcome.let_in),
     )
     for scan in map(scans.__getitem__, added):
         if scan.verdict is Verdict.admit and scan.courier_id is not None:

@@ -14,11 +14,21 @@ from app.services import audit
 from app.services.couriers.states import lock_courier
 from app.services.devices.queries import shift_is_open
 from app.services.scans import whereabouts
-from app.services.scans.errors import AnnulmentTooLate, NoOutcomeWanted, OutcomeConflict, ScanAnnulled
+from app.services.scans.errors import (
+    AnnulmentTooLate,
+    NoOutcomeWanted,
+    OutcomeConflict,
+    OutcomeTooLate,
+    ScanAnnulled,
+)
 from app.work import Work
 
 ANNULLED_WITHIN = timedelta(minutes=15)
 """A mistake is noticed while the courier is still there; later a changed record would be a falsified one."""
+
+
+TOLD_WITHIN = timedelta(hours=24)
+"""After a day nobody remembers what was done, and an outcome would be an entry made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +45,14 @@ class Follow:
 async def give_outcome(work: Work, *, enrolment_id: UUID, scan_id: UUID, outcome: Outcome) -> Follow:
     """Records what the guard did after a check; `let_in` makes the scan an entry.
 
-    The same outcome again gets the same answer. Raises NotFound, NoOutcomeWanted, OutcomeConflict,
-    ScanAnnulled.
+    The same outcome again gets the same answer. Raises NotFound, NoOutcomeWanted, OutcomeTooLate,
+    OutcomeConflict, ScanAnnulled.
     """
     scan = await _scan_of_own_shift(work, enrolment_id, scan_id)
     if scan.verdict != Verdict.check:
         raise NoOutcomeWanted
+    if work.now - scan.happened_at > TOLD_WITHIN:
+        raise OutcomeTooLate
     if await work.session.get(ScanAnnulment, scan.id) is not None:
         raise ScanAnnulled
     await work.session.execute(
@@ -51,7 +63,7 @@ async def give_outcome(work: Work, *, enrolment_id: UUID, scan_id: UUID, outcome
     given = await work.session.get_one(ScanOutcome, scan.id)
     if given.outcome != outcome:
         raise OutcomeConflict
-    if outcome is Outcome.let_in and scan.courier_id is not None:
+    if outcome is Outcome.let_in:
         await whereabouts.keep(work, [whereabouts.passage_of(scan)])
     return Follow(enrolment_id, scan_id, given.at, outcome, annulled=False)
 
@@ -67,7 +79,7 @@ async def annul(work: Work, *, enrolment_id: UUID, scan_id: UUID, reason: str) -
         # Where the courier passed last is read again from the scans: annulments about one take turns.
         await lock_courier(work, courier_id=scan.courier_id)
     before = await work.session.get(ScanAnnulment, scan.id)
-    if before is None and work.now - scan.recorded_at > ANNULLED_WITHIN:
+    if before is None and work.now - scan.happened_at > ANNULLED_WITHIN:
         raise AnnulmentTooLate
     await work.session.execute(
         insert_into(work.session, ScanAnnulment)

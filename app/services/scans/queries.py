@@ -28,7 +28,7 @@ PHOTO_SHOWN_FOR = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One passage through a gate, in or out: a scan that was admitted, or let in after a check."""
+    """One passage through a gate, in or out; `Outcome` says which scans are."""
 
     id: UUID
     at: datetime
@@ -105,7 +105,8 @@ async def photo_at_gate(work: Work, *, enrolment_id: UUID, scan_id: UUID) -> byt
                 Shift.sign_in_id == work.actor.sign_in_id,
                 Enrolment.closed_at.is_(None),
                 Device.lost_at.is_(None),
-                ScanKey.recorded_at >= work.now - PHOTO_SHOWN_FOR,
+                Scan.sequence.is_(None),  # a device that was alone shows nobody
+                Scan.happened_at >= work.now - PHOTO_SHOWN_FOR,
             )
         )
     ).all()

@@ -7,6 +7,7 @@ from app.models.scans import Verdict
 from app.services.codes.reading import ReadCode, Unreadable
 from app.services.scans.answers import StoredScan
 from app.services.scans.entrance_texts import of_entrance
+from app.services.scans.facts import is_shown
 from app.services.scans.judging import Judgement
 from app.services.scans.reasons import Reason
 from app.services.scans.rules import FirstUse
@@ -58,8 +59,7 @@ def row_of(work: Work, judgement: Judgement) -> dict[str, Any]:
 def stored_of(work: Work, judgement: Judgement, row: dict[str, Any]) -> StoredScan:
     """What is answered now: the same as will be read from `row` when the scan is sent again."""
     courier = judgement.courier
-    # Opened for a guard on shift only; nobody reads the card of a scan that was made offline.
-    shown = judgement.names_courier and row["shift_id"] is not None and row["sequence"] is None
+    shown = judgement.names_courier and is_shown(row["shift_id"], row["sequence"])
     return StoredScan(
         id=row["id"],
         recorded_at=row["recorded_at"],
@@ -81,6 +81,8 @@ def stored_of(work: Work, judgement: Judgement, row: dict[str, Any]) -> StoredSc
         server_verdict=row["server_verdict"],
         server_reason=row["server_reason"],
         doubtful=row["doubtful"],
+        device_time=row["device_time"],
+        sequence=row["sequence"],
     )
 
 
@@ -95,11 +97,12 @@ def _told(judgement: Judgement) -> tuple[Verdict, Reason]:
 def _details(work: Work, judgement: Judgement) -> dict[str, Any] | None:
     """What fills the sentence of the verdict, and what goes with it; None where there is nothing to add."""
     details: dict[str, Any] = {}
-    if judgement.first is not None:
+    used = judgement.decision.reason is Reason.code_used
+    if used and judgement.first is not None:
         details |= _of_first_use(work, judgement, judgement.first)
     elif judgement.decision.reason is Reason.impossible_travel and judgement.journey is not None:
         details |= _of_journey(judgement.journey)
-    if judgement.entrance is not None and (judgement.first or judgement.entrance.decides(judgement.decision)):
+    if judgement.entrance is not None and (used or judgement.entrance.decides(judgement.decision)):
         language = judgement.case.presentation.language
         details |= of_entrance(judgement.entrance, language, work.settings.zone)
     return details or None

@@ -1,4 +1,4 @@
-"""Decides a scan: pure rules over what was presented and what is known."""
+"""Decides a scan: pure rules over what was read and what is known."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,10 +8,9 @@ from uuid import UUID
 from app.models.couriers import CourierState
 from app.models.scans import Verdict
 from app.services.codes.format import Timing, check_times
-from app.services.codes.reading import Proof, ReadCode, ReadPrintedCard, ReadSpokenCode, Unreadable
+from app.services.codes.reading import Proof, Read, ReadCode, ReadPrintedCard, ReadSpokenCode, Unreadable
 from app.services.gate_rules.rules import UNCONDITIONAL, Admitted, Objection
 from app.services.keys.rules import KeyState
-from app.services.scans.presentation import Presentation
 from app.services.scans.reasons import Reason
 from app.services.scans.travel import Journey
 
@@ -41,6 +40,8 @@ class FirstUse:
     scan: UUID
     recorded_at: datetime
     """Of the scan."""
+    annulled: bool = False
+    """Whether the scan was taken back. Its code stays used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +82,23 @@ class Decision:
 
 
 def decide(  # noqa: C901, PLR0911, PLR0912 - one rule after the other, in the order that counts
-    presentation: Presentation, facts: CodeFacts, at: datetime
+    read: Read, facts: CodeFacts, at: datetime
 ) -> Decision:
     """The verdict on a scan by what it says itself, at the time `at` when it happened.
 
     The order matters: what casts doubt on the code comes before what it says, and nothing about a
     courier is told on the strength of a code that is not genuine, ours and in time.
     """
-    match presentation.read:
+    match read:
         case Unreadable():
             return Decision(Verdict.refuse, Reason.unreadable)
         case ReadSpokenCode() | ReadPrintedCard():
-            return _decide_substitute(presentation.read, facts)
-        case ReadCode(code=code):
+            return _decide_substitute(read, facts)
+        case ReadCode(code=code, proof=proof):
             pass
         case unreached:
             assert_never(unreached)
-    match presentation.read.proof:
+    match proof:
         case Proof.unknown_issuer:
             return Decision(Verdict.refuse, Reason.unknown_issuer)
         case Proof.unknown_key:
@@ -188,18 +189,16 @@ def _standing_against(courier: CourierFacts) -> Reason | None:
             return None
 
 
-def after_first_use(decision: Decision, first: FirstUse | None) -> Decision:
-    """The same decision, unless the code was used before: then a guard has to look at the face."""
-    if first is None:
-        return decision
-    return Decision(Verdict.check, Reason.code_used)
+def after_first_use(decision: Decision) -> Decision:
+    """The decision on a code that is good but was used before: a guard has to look at the face."""
+    return replace(decision, verdict=Verdict.check, reason=Reason.code_used, uses_code=False)
 
 
-def after_travel(decision: Decision, journey: Journey | None) -> Decision:
+def after_travel(decision: Decision, journey: Journey) -> Decision:
     """The same decision, unless the courier came faster than anybody travels: then somebody may be
     showing another's code, and a guard has to look at the face.
     """
-    if decision.verdict is not Verdict.admit or journey is None or journey.is_possible:
+    if decision.verdict is not Verdict.admit or journey.is_possible:
         return decision
     return replace(decision, verdict=Verdict.check, reason=Reason.impossible_travel)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.errors import NotFound
 from app.ids import new_id
 from app.models.accounts import Role
-from app.models.couriers import Courier, CourierState, KindOfWork, Vehicle
+from app.models.couriers import Courier, CourierState
 from app.models.gate_rules import GateRules
 from app.models.scans import Direction, Scan, ScanAnnulment, ScanOutcome
 from app.services.blocks.live import is_blocked, load_blocks
@@ -22,25 +22,22 @@ from app.services.compounds.register import KEEPS_GATES
 from app.services.compounds.sight import ReachedGate, reach_gate
 from app.services.couriers.ties import load_ties
 from app.services.gate_rules.cache import in_force
-from app.services.gate_rules.rules import NO_RULES, UNCONDITIONAL, Admitted, Objection
+from app.services.gate_rules.rules import NO_RULES, UNCONDITIONAL, Admitted, Objection, Tie
 from app.services.gate_rules.rules import judge as judge_entrance
 from app.services.keys.rules import KeyState
 from app.services.passages import is_passage
 from app.services.scans.entrance_texts import of_entrance
 from app.services.scans.entrances import Entrance, gate_names
-from app.services.scans.presentation import Presentation
 from app.services.scans.rules import CodeFacts, CourierFacts, Decision, decide
 from app.work import Work
-
-Tie = tuple[KindOfWork, Vehicle]
 
 KNOWN_FOR = timedelta(days=31)
 """How somebody stands now is a manager's business while they come and go, and not years after."""
 
-FIRST_CODE = datetime(1970, 1, 1, tzinfo=UTC)
-LAST_CODE = datetime(2106, 1, 1, tzinfo=UTC)
-"""Codes count seconds since 1970 in four bytes. For other times, at which none can be shown, the rules of
-the compound are asked all the same, and the code is taken for a fresh one."""
+EARLIEST_IAT = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_IAT = datetime(2106, 1, 1, tzinfo=UTC)
+"""The `iat` of a code counts seconds since 1970 in four bytes. For other times, at which no code can be
+shown, the rules of the compound are asked all the same, and the code is taken for a fresh one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,8 @@ async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> S
     blocked = False
     if courier is not None:
         facts = CourierFacts(courier.id, CourierState(courier.state), handle_counts=True, card_id=None)
-        ties = (await load_ties(work.session, [courier.id])).get(courier.id, [])
+        dated = (await load_ties(work.session, [courier.id], work.now)).get(courier.id, [])
+        ties = [each.tie for each in dated if each.holds(work.now)]
         pair = (reached.compound.id, courier.id)
         blocked = is_blocked((await load_blocks(work.session, [pair])).get(pair, ()), moment)
     answer: Admitted | Objection = UNCONDITIONAL
@@ -91,9 +89,9 @@ async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> S
     if who.direction is Direction.entry:
         answer = await _ask(work, reached, moment, ties, blocked=blocked)
         instead = await gate_names(work, [answer])
-    shown_at = min(max(moment, FIRST_CODE), LAST_CODE)
+    shown_at = min(max(moment, EARLIEST_IAT), LATEST_IAT)
     decision = decide(
-        _fresh_code(work, shown_at, who.direction, language),
+        _fresh_code(work, shown_at),
         CodeFacts(
             key_state=KeyState.active,
             ours=True,
@@ -151,7 +149,7 @@ async def _ask(
     )
 
 
-def _fresh_code(work: Work, at: datetime, direction: Direction, language: str) -> Presentation:
+def _fresh_code(work: Work, at: datetime) -> ReadCode:
     """A code as it would be shown at `at`: genuine and in its time."""
     code = Code(
         iss=work.settings.issuer,
@@ -161,17 +159,7 @@ def _fresh_code(work: Work, at: datetime, direction: Direction, language: str) -
         ttl=LIFE_UNITS,
         jti=bytes(6),
     )
-    nobody = new_id()
-    return Presentation(
-        enrolment_id=nobody,
-        scan_id=nobody,
-        account_id=nobody,
-        sign_in_id=nobody,
-        direction=direction,
-        device_time=at,
-        language=language,
-        read=ReadCode(code, Proof.genuine),
-    )
+    return ReadCode(code, Proof.genuine)
 
 
 async def _version_at(work: Work, compound_id: UUID, at: datetime) -> int:

@@ -11,6 +11,7 @@ from app.database import insert_into
 from app.models.scans import Direction, Scan, ScanAnnulment, ScanOutcome, Whereabouts
 from app.services.lists import insert_latest, table_of
 from app.services.passages import is_passage
+from app.services.scans.answers import StoredScan
 from app.services.scans.travel import Point
 from app.work import Work
 
@@ -29,13 +30,13 @@ class Passage:
     point: Point | None
 
 
-async def keep(work: Work, passages: Iterable[Passage]) -> None:
+async def keep(work: Work, passages: Iterable[Passage | None]) -> None:
     """Keeps the latest of `passages` and of what is known, for each courier: one statement.
 
     A passage that is told of later does not undo one that happened after it.
     """
     latest: dict[UUID, Passage] = {}
-    for passage in passages:
+    for passage in filter(None, passages):
         known = latest.get(passage.courier_id)
         if known is None or passage.at >= known.at:
             latest[passage.courier_id] = passage
@@ -65,21 +66,21 @@ async def restore(work: Work, *, courier_id: UUID) -> None:
             select(Scan)
             .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
             .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-            .where(Scan.courier_id == courier_id, is_passage())
+            .where(Scan.courier_id == courier_id, is_passage(), Scan.doubtful.is_(False))
             .order_by(Scan.happened_at.desc(), Scan.id.desc())
             .limit(1)
         )
     ).scalar_one_or_none()
-    if last is not None:
+    if last is not None and (passage := passage_of(last)) is not None:
         await work.session.execute(
-            insert_into(work.session, Whereabouts).values(_row(passage_of(last))).on_conflict_do_nothing()
+            insert_into(work.session, Whereabouts).values(_row(passage)).on_conflict_do_nothing()
         )
 
 
-def passage_of(scan: Scan) -> Passage:
-    """The passage that a stored scan of a known courier is."""
-    if scan.courier_id is None:
-        raise ValueError(scan.id)
+def passage_of(scan: Scan | StoredScan) -> Passage | None:
+    """The passage that a stored scan is; None where it is not known whose it was, or when."""
+    if scan.courier_id is None or scan.doubtful:
+        return None
     return Passage(
         courier_id=scan.courier_id,
         scan=scan.id,
