@@ -1,8 +1,9 @@
 """The database: SQLite or PostgreSQL by one setting, with the same promises on both."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,14 @@ mostly the same ones as the list before; at SQLite's own 1,000 a fifth of a scan
 """
 CACHE_KIBIBYTES = 16_384
 """Pages that SQLite's writer keeps at hand."""
-STATEMENT_MILLISECONDS = 15_000
-"""No request needs a statement of 15 s; one that does has lost its index or its lock."""
+STATEMENT_SECONDS = 15
+"""For a statement of a command; one that takes longer has lost its index or its lock."""
+REQUEST_STATEMENT_SECONDS = 4
+"""For a statement of a request, which takes milliseconds. A connection that fell silent for good, as behind
+a router that lost its memory, is given up with it.
+"""
+PARTING_SECONDS = 1
+"""How long a server may take to say farewell to a connection."""
 RETRY_SECONDS = 1
 """What Retry-After says when the database is away: it is mostly back at once."""
 
@@ -78,7 +85,7 @@ def is_away(error: BaseException) -> bool:
 class Database:
     """Sessions on one database: those that write are one transaction each."""
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    def __init__(self, url: str, *, pool_size: int = 8, statement_seconds: int = STATEMENT_SECONDS) -> None:
         parsed = make_url(url)
         self.dialect = parsed.get_backend_name()
         """`sqlite` or `postgresql`."""
@@ -99,11 +106,11 @@ class Database:
                 pool_reset_on_return=None,  # every transaction is ended by who began it
                 connect_args={
                     "timeout": POOL_SECONDS,
-                    "command_timeout": STATEMENT_MILLISECONDS / 1000,
+                    "command_timeout": statement_seconds,
                     "server_settings": {
                         "application_name": "huixin",
-                        "statement_timeout": str(STATEMENT_MILLISECONDS),
-                        "idle_in_transaction_session_timeout": str(2 * STATEMENT_MILLISECONDS),
+                        "statement_timeout": f"{statement_seconds}s",
+                        "idle_in_transaction_session_timeout": f"{2 * statement_seconds}s",
                     },
                 },
             )
@@ -139,6 +146,7 @@ class Database:
             async with self._reading.connect() as connection, _session_on(connection) as session:
                 keep_driver(session, await _driver_on(connection))
                 yield session
+                _require_unwritten(session)
             return
         async with (
             self._writing.connect() as connection,
@@ -170,10 +178,10 @@ class Database:
             raise SchemaBehind(found, head)
 
     async def close(self) -> None:
-        """Closes all connections."""
-        await self._engine.dispose()
+        """Closes all connections; one that has fallen silent is given up after a second."""
+        await _dispose(self._engine)
         if self._reading is not self._writing:
-            await self._reading.dispose()
+            await _dispose(self._reading)
 
 
 class BoundDatabase(Database):
@@ -198,6 +206,8 @@ class BoundDatabase(Database):
             await session.connection()  # sets the savepoint
             keep_driver(session, await _driver_on(self._connection))
             yield session
+            if not write:
+                _require_unwritten(session)
 
     @override
     async def close(self) -> None:
@@ -211,6 +221,22 @@ def insert_into(session: AsyncSession, table: Any) -> postgresql.Insert | sqlite
 
 def _session_on(connection: AsyncConnection) -> AsyncSession:
     return AsyncSession(connection, expire_on_commit=False, autoflush=False)
+
+
+async def _dispose(engine: AsyncEngine) -> None:
+    closed = False
+    while not closed:
+        # What is cut off is the farewell to one connection; the others are still to be closed.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PARTING_SECONDS):
+                await engine.dispose()
+                closed = True
+
+
+def _require_unwritten(session: AsyncSession) -> None:
+    """Raises RuntimeError where a session that only reads has changed something, which would be lost."""
+    if session.new or session.dirty or session.deleted:
+        raise RuntimeError("a session that only reads was written to")
 
 
 async def _driver_on(connection: AsyncConnection) -> Driver:

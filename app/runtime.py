@@ -6,7 +6,7 @@ from typing import Self
 import httpx
 
 from app.clock import Clock, system_clock
-from app.database import Database
+from app.database import REQUEST_STATEMENT_SECONDS, Database
 from app.metrics import Metrics
 from app.services.accounts.actors import AccessTokens
 from app.services.codes.reading import CodeReader
@@ -45,7 +45,11 @@ class Runtime:
     ) -> Self:
         """The runtime of `settings`; tests and replays bring their own database and clock."""
         deployment = Deployment.of(settings, secrets)
-        database = database or Database(settings.database_url, pool_size=settings.database_pool)
+        database = database or Database(
+            settings.database_url,
+            pool_size=settings.database_pool,
+            statement_seconds=REQUEST_STATEMENT_SECONDS,
+        )
         ring = KeyRing(deployment.vault)
         http = open_http()
         return cls(

@@ -82,7 +82,7 @@ async def test_the_queue_shows_reasons_and_masked_identities(
     (review,) = queue["items"]
     assert review == (await client.get(f"{REVIEWS}/{waiting.review_id}", headers=reviewer)).json()
     assert review["reasons"] == [
-        {"code": "no_roster", "zh": "不在任何名单上", "en": "On no employer's roster."}
+        {"code": "no_roster", "zh": "不在任何名册上", "en": "On no employer's roster."}
     ]
     assert review["profile"]["name"] == "闻**"
     assert review["profile"]["phone"] == "138****8301"

@@ -15,11 +15,12 @@ from app.settings import Settings
 from tests.clocks import SettableClock
 from tests.factories.devices import device_headers
 from tests.factories.gate_rules import kinds, make_rules, vehicles
-from tests.factories.passages import pass_gate, take_back
+from tests.factories.passages import manager_of, pass_gate, take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, mint, open_gate
 from tests.factories.settings import make_settings
 from tests.factories.uploads import differences, entries, upload
 from tests.factories.work import seeding
+from tests.logs import captured_logs
 
 DADUKOU, SHAPINGBA = Position(29.4847, 106.4826), Position(29.5410, 106.4569)
 
@@ -272,3 +273,93 @@ async def test_the_kind_of_work_is_that_of_then(
     scans = (gate.offline(before, 1, first), gate.offline(after, 2, ended + timedelta(seconds=15)))
     reasons = [each["scan"]["server_reason"] for each in await upload(client, gate, *scans)]
     assert reasons == ["verified", "kind_of_work_not_admitted"]
+
+
+async def test_of_two_uses_in_one_upload_the_one_that_is_not_in_doubt_counts(
+    client: httpx.AsyncClient,
+    clock: SettableClock,
+    gate: WorkingGate,
+    other: WorkingGate,
+    courier: WorkingCourier,
+) -> None:
+    (code,) = await mint(client, courier)
+    start = clock()
+    clock.advance(minutes=2)
+    (first,) = await upload(client, other, other.offline(code, 1, start + timedelta(seconds=40)))
+    stale = {"verdict": "check", "reason": "bundle_stale", "outcome": "let_in"}
+    doubtful = gate.offline(code, 1, start - timedelta(days=900)) | stale
+    honest = gate.offline(code, 2, start + timedelta(seconds=10))
+    results = await upload(client, gate, doubtful, honest)
+    assert [each["scan"]["doubtful"] for each in results] == [True, False]
+    assert results[1]["scan"]["server_reason"] == "verified"
+    assert await differences(client, other) == [(first["scan"]["id"], "code_used")]
+
+
+async def test_a_sequence_of_a_scan_that_was_stored_online_is_taken_too(
+    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    unheard, late = await mint(client, courier, 2)
+    body = gate.scan(unheard)
+    assert (await client.post("/v1/scans", json=body, headers=gate.guard)).json()["verdict"] == "admit"
+    told = gate.offline(unheard, 1, clock(), scan_id=body["scan_id"])
+    clock.advance(minutes=1)
+    (result,) = await upload(client, gate, told)
+    assert result["result"] == "repeated"
+    (result,) = await upload(client, gate, gate.offline(late, 1, clock()))
+    assert result["scan"]["doubtful"]
+
+
+async def test_a_passage_at_a_time_in_doubt_ends_no_stay(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    other: WorkingGate,
+    courier: WorkingCourier,
+) -> None:
+    await pass_gate(client, gate, courier)
+    (code,) = await mint(client, courier)
+    clock.advance(minutes=1)
+    stale = {"verdict": "check", "reason": "bundle_stale", "outcome": "let_in"}
+    await upload(client, other, other.offline(code, 1, clock() + timedelta(days=900)) | stale)
+    manager = await manager_of(runtime, gate)
+    reply = await client.get(f"/v1/compounds/{gate.compound_id}/stays", headers=manager)
+    (stay,) = reply.json()["items"]
+    assert stay["ending"] == "inside"
+
+
+async def test_uploaded_guesses_lock_nobody_else(
+    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    """Neither digits that are typed online now, nor right ones of an hour before."""
+
+    async def digits() -> str:
+        reply = await client.post(
+            "/v1/codes/spoken", json={"gate_id": str(gate.gate_id)}, headers=courier.headers
+        )
+        text: str = reply.json()["digits"]
+        return text
+
+    told = {"verdict": "check", "reason": "spoken_code", "outcome": "let_in"}
+    early, taken = await digits(), clock() + timedelta(seconds=10)
+    clock.advance(minutes=20)
+    now = await digits()
+    wrong = [f"{number:06d}" for number in range(1, 9) if f"{number:06d}" not in {early, now}][:5]
+    guesses = [gate.offline(text, place, clock()) | told for place, text in enumerate(wrong, start=1)]
+    await upload(client, gate, *guesses)
+    assert await scan(client, gate, now) == ("check", "spoken_code")
+    (result,) = await upload(client, gate, gate.offline(early, 6, taken) | told)
+    assert result["scan"]["server_reason"] == "spoken_code"
+
+
+async def test_of_uses_in_one_upload_the_first_is_told_to_the_others(
+    client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
+) -> None:
+    (code,) = await mint(client, courier)
+    at = clock() + timedelta(seconds=10)
+    clock.advance(minutes=2)
+    scans = [gate.offline(code, place, at + timedelta(seconds=5 * place)) for place in (1, 2)]
+    with captured_logs() as logs:
+        results = await upload(client, gate, *scans)
+    assert [each["scan"]["server_reason"] for each in results] == ["verified", "code_used"]
+    assert "upload_taken_apart" not in logs.getvalue()

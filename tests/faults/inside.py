@@ -9,7 +9,7 @@ import uvicorn
 from sqlalchemy.pool import QueuePool
 from typing_extensions import override
 
-from app.database import Database
+from app.database import REQUEST_STATEMENT_SECONDS, Database
 from app.main import create_app
 from app.protocol import server_config
 from app.runtime import Runtime
@@ -53,7 +53,9 @@ async def served_inside(
 @asynccontextmanager
 async def _served(ground: Ground, database_url: str, secrets: Secrets) -> AsyncIterator[Inside]:
     settings = ground.deployment.settings
-    database = Database(database_url, pool_size=settings.database_pool)
+    database = Database(
+        database_url, pool_size=settings.database_pool, statement_seconds=REQUEST_STATEMENT_SECONDS
+    )
     runtime = Runtime.of(settings, secrets, database=database)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))

@@ -141,7 +141,9 @@ class Model:
         for scan in scans:
             if scan.name not in self.stored:
                 fresh.setdefault(scan.name, scan)
-        for scan in sorted(fresh.values(), key=lambda scan: self._moment(scan, now)):
+        for scan in sorted(
+            fresh.values(), key=lambda scan: (self._is_doubtful(scan, now), self._moment(scan, now))
+        ):
             self._store(scan, now)
         results = []
         for scan in scans:
@@ -170,17 +172,19 @@ class Model:
     def require_order_does_not_matter(self) -> None:
         """Of the uses of a code all but the earliest are known at their gates, however they became known.
 
-        Of a use whose time is in doubt nobody can tell whether it was the earliest.
+        A use whose time is in doubt precedes none but those that were told of it online.
         """
         for code in self.codes:
             uses = [s for s in self.stored.values() if s.code == code and self._uses(s)]
-            earliest = min((use.happened_at for use in uses), default=None)
+            certain = [use for use in uses if not use.doubtful]
+            earliest = min((use.happened_at for use in certain), default=None)
             silent = [
                 use for use in uses if use.told != USED and (use.name, "code_used") not in self.differences
             ]
             assert len(silent) <= 1, silent
-            if not any(use.doubtful for use in uses):
-                assert all(use.happened_at == earliest for use in silent), silent
+            for use in silent:
+                told_online = all(each.said is None for each in certain)
+                assert told_online if use.doubtful else use.happened_at == earliest, silent
 
     def _uses(self, scan: Stored) -> bool:
         """By the server's word online, and offline by what was done: whatever was not refused."""
@@ -191,13 +195,10 @@ class Model:
     def _store(self, scan: Said, now: datetime) -> None:
         moment = self._moment(scan, now)
         decided = self._decide(scan.code, moment)
-        doubtful = abs(moment - scan.device_time) > HELD or any(
-            enrolment == scan.name.enrolment and at >= moment + UNDER_WAY and counter < scan.sequence
-            for enrolment, counter, at in self.syncs
-        )
+        doubtful = self._is_doubtful(scan, now)
         if scan.code in self.codes and scan.told[0] != "refuse":
             first = self.stored.get(self.first_uses.get(scan.code, scan.name))
-            if first is not None and (doubtful or first.happened_at <= moment):
+            if first is not None and (doubtful or (not first.doubtful and first.happened_at <= moment)):
                 if decided[1] in USING:
                     decided = USED
                 if scan.told != USED:
@@ -224,6 +225,13 @@ class Model:
             self.differences.add((scan.name, decided[1]))
         if doubtful:
             self.differences.add((scan.name, "doubtful"))
+
+    def _is_doubtful(self, scan: Said, now: datetime) -> bool:
+        moment = self._moment(scan, now)
+        return abs(moment - scan.device_time) > HELD or any(
+            enrolment == scan.name.enrolment and at >= moment + UNDER_WAY and counter < scan.sequence
+            for enrolment, counter, at in self.syncs
+        )
 
     def _reconcile(self, stored: Stored, scan: Said) -> None:
         """What a repeated scan tells beyond what is stored: who was let in was let in."""

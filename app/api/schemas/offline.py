@@ -172,7 +172,7 @@ class Difference(Response):
     told: Choice[Reason]
     """Why."""
     outcome: Choice[Outcome] | None
-    """What the guard did after a check."""
+    """What was done at the gate beyond the verdict."""
     identity: Identity | None
     """Whose code it was, masked; null where that is not known."""
     noted_at: Instant

@@ -13,7 +13,6 @@ from app.services.accounts.digests import secret_digest
 from app.services.accounts.errors import RefreshRefused
 from app.services.accounts.rules import SHIFT, Refresh, judge_refresh
 from app.services.accounts.sign_ins import Tokens, issue_tokens
-from app.services.accounts.standing_down import end_shifts
 from app.services.sealing import keyed_digest
 from app.work import Work
 
@@ -79,9 +78,6 @@ async def refresh_sign_in(work: Work, *, refresh_token: str) -> Refreshed:
         case Refresh.repeat:
             pass
         case Refresh.end_family:
-            await end_shifts(
-                work, account_id=account.id, sign_in_id=sign_in.id, cause="refresh token used again"
-            )
             sign_in.ended_at = work.now
             sign_in.end_reason = "refresh token used again"
             audit.record(

@@ -116,25 +116,22 @@ async def end_sign_in(work: Work, *, sign_in_id: UUID | None) -> None:
 
     Raises NotFound for one that is somebody else's, unknown or over.
     """
-    if work.actor.account_id is not None:
-        await end_shifts(
-            work,
-            account_id=work.actor.account_id,
-            sign_in_id=sign_in_id or work.actor.sign_in_id,
-            cause="signed out",
-        )
-    ended = await work.session.execute(
-        update(SignIn)
-        .where(
-            SignIn.id == (sign_in_id or work.actor.sign_in_id),
-            SignIn.account_id == work.actor.account_id,
-            SignIn.ended_at.is_(None),
-        )
-        .values(ended_at=work.now, end_reason="signed out")
-        .returning(SignIn.id)
+    own = select(SignIn).where(
+        SignIn.id == (sign_in_id or work.actor.sign_in_id),
+        SignIn.account_id == work.actor.account_id,
+        SignIn.ended_at.is_(None),
     )
-    if ended.first() is None:
+    found = await work.session.scalar(own)
+    if found is None:
         raise NotFound
+    await end_shifts(work, account_id=found.account_id, sign_in_id=found.id, cause="signed out")
+    # One that was made for the shift has ended with it.
+    await work.session.execute(
+        update(SignIn)
+        .where(SignIn.id == found.id, SignIn.ended_at.is_(None))
+        .values(ended_at=work.now, end_reason="signed out")
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def end_all_sign_ins(

@@ -85,6 +85,7 @@ async def _seen(work: Work, compound_id: UUID) -> Sequence[UUID]:
             Scan.recorded_at > since,
             Scan.courier_id.is_not(None),
             is_passage(),
+            Scan.doubtful.is_(False),
         )
         .group_by(Scan.courier_id)
         .order_by(func.max(Scan.happened_at).desc())

@@ -56,11 +56,11 @@ REASON_TEXTS: Mapping[ReviewReason, Text] = MappingProxyType(
         ),
         ReviewReason.document_known: Text("该证件已有档案", "There is a profile with this document already."),
         ReviewReason.employer_differs: Text(
-            "名单属于其他用工单位", "The roster is that of another employer than was named."
+            "名册属于其他用工单位", "The roster is that of another employer than was named."
         ),
-        ReviewReason.no_roster: Text("不在任何名单上", "On no employer's roster."),
+        ReviewReason.no_roster: Text("不在任何名册上", "On no employer's roster."),
         ReviewReason.roster_agrees: Text(
-            "与用工单位名单一致", "An employer's roster agrees with what was given."
+            "与用工单位名册一致", "An employer's roster agrees with what was given."
         ),
         ReviewReason.impossible_travel: Text(
             "在相距很远的两处几乎同时出现", "Shown at two places that nobody reaches in the time between."

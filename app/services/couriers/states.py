@@ -1,6 +1,6 @@
 """Where a courier stands, and how that changes: every change has who, when and why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from uuid import UUID
 
@@ -93,6 +93,17 @@ async def lock_courier(work: Work, *, courier_id: UUID) -> Courier:
     if courier is None:
         raise NotFound
     return courier
+
+
+async def lock_couriers(work: Work, *, courier_ids: Iterable[UUID]) -> None:
+    """Holds several couriers until the transaction ends, in the order of their documents, as rosters do."""
+    await work.session.execute(
+        select(Courier.id)
+        .join(Person, Person.id == Courier.person_id)
+        .where(Courier.id.in_(set(courier_ids)))
+        .order_by(Person.document_index)
+        .with_for_update(of=Courier, key_share=True)
+    )
 
 
 async def find_own_courier(work: Work, *, lock: bool) -> Courier | None:

@@ -15,6 +15,7 @@ from app.services.accounts.devices import create_device_account
 from app.services.accounts.errors import InvitationUnusable
 from app.services.accounts.invitations import create_invitation, inviter_of, redeem_invitation
 from app.services.accounts.sign_ins import end_all_sign_ins
+from app.services.accounts.standing_down import end_shifts
 from app.services.compounds.errors import CompoundClosed, GateClosed
 from app.services.compounds.register import KEEPS_GATES
 from app.services.compounds.sight import reach_gate
@@ -137,6 +138,13 @@ async def report_loss(work: Work, *, device_id: UUID, reason: str) -> Device:
         .join(Enrolment, Enrolment.id == Shift.enrolment_id)
         .where(Enrolment.device_id == device_id)
     )
+    elsewhere = await work.session.execute(
+        select(Shift.account_id, Shift.sign_in_id)
+        .where(Shift.sign_in_id.in_(guards), Shift.ended_at.is_(None))
+        .order_by(Shift.id)
+    )
+    for account_id, sign_in_id in elsewhere.all():
+        await end_shifts(work, account_id=account_id, sign_in_id=sign_in_id, cause="device lost")
     await work.session.execute(
         update(SignIn)
         .where(SignIn.id.in_(guards), SignIn.ended_at.is_(None))

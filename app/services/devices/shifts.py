@@ -1,13 +1,14 @@
 """Shifts: who stands behind an enrolled device, and how it is handed over."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
 
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.ids import new_id
+from app.models.accounts import SignIn
 from app.models.areas import Area
 from app.models.compounds import Compound, Gate
 from app.models.devices import Device, Enrolment, Shift
@@ -20,6 +21,9 @@ from app.services.compounds.errors import CompoundClosed, GateClosed
 from app.services.devices.errors import DeviceNotProven, EnrolmentClosed
 from app.services.devices.rules import LONGEST_SHIFT, shift_end
 from app.work import Place, Work
+
+CLOCKS_DIFFER = timedelta(seconds=10)
+"""By so much at most the clocks of two servers do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ async def start_shift(
     )
     if own is not None:
         return PlacedShift(own, gate, compound)
+    await _hold_sign_in(work, work.actor.sign_in_id)
     shift = await begin_shift(
         work,
         enrolment_id=enrolment_id,
@@ -92,9 +97,19 @@ async def start_shift(
     return PlacedShift(shift, gate, compound)
 
 
+async def _hold_sign_in(work: Work, sign_in_id: UUID) -> None:
+    """Keeps the caller's sign-in from ending before the shift is there to end with it."""
+    held = await work.session.scalar(
+        select(SignIn.id).where(SignIn.id == sign_in_id, SignIn.ended_at.is_(None)).with_for_update(read=True)
+    )
+    if held is None:
+        raise Unauthenticated
+
+
 async def begin_shift(work: Work, *, enrolment_id: UUID, account_id: UUID, sign_in_id: UUID) -> Shift:
     """Stores a shift. The caller holds the lock of the enrolment and has ended whoever was on shift."""
-    # Of two who hand over in one moment the one with the earlier clock may come second.
+    # Of two who hand over in one moment the one with the earlier clock may come second. What lies further
+    # ahead was a wrong clock's, and no reason to begin late.
     ended = await work.session.scalar(
         select(func.max(Shift.ended_at)).where(Shift.enrolment_id == enrolment_id)
     )
@@ -103,7 +118,7 @@ async def begin_shift(work: Work, *, enrolment_id: UUID, account_id: UUID, sign_
         enrolment_id=enrolment_id,
         account_id=account_id,
         sign_in_id=sign_in_id,
-        started_at=max(work.now, ended or work.now),
+        started_at=ended if ended is not None and work.now < ended <= work.now + CLOCKS_DIFFER else work.now,
     )
     work.session.add(shift)
     await work.session.flush()

@@ -179,7 +179,14 @@ async def _cases(
     enrolments = {case.presentation.enrolment_id for case in offline.values()}
     moments = {name: _moment(case, work.now) for name, case in offline.items()}
     since, until = min(moments.values()), max(moments.values())
-    in_sequence = await _take_sequences(work, offline)
+    in_sequence = await take_sequences(
+        work,
+        {
+            (case.presentation.enrolment_id, told.sequence): case.id
+            for case in reversed(list(offline.values()))
+            if (told := case.presentation.offline) is not None
+        },
+    )
     shifts = await load_past_shifts(work, enrolments, since, until)
     syncs = await load_syncs(work, enrolments, since)
     for name, case in offline.items():
@@ -192,27 +199,24 @@ async def _cases(
     return cases
 
 
-async def _take_sequences(work: Work, offline: Mapping[ScanName, Case]) -> set[UUID]:
+async def take_sequences(work: Work, scans: Mapping[tuple[UUID, int], UUID]) -> set[UUID]:
     """Takes the sequences of offline scans for good; the ids of those that have one to themselves.
 
     A device gives each once. Who dates a scan back under one of before would escape what the device has
     said of its count.
     """
-    rows = {
-        (case.presentation.enrolment_id, told.sequence): case.id
-        for case in reversed(list(offline.values()))
-        if (told := case.presentation.offline) is not None
-    }
+    if not scans:
+        return set()
     taken = await insert_fresh(
         work.session,
         table_of(OfflineSequence),
         # In one order everywhere, so that two processes never wait for each other in a circle.
         [
             {"enrolment_id": enrolment, "sequence": sequence, "scan": scan}
-            for (enrolment, sequence), scan in sorted(rows.items())
+            for (enrolment, sequence), scan in sorted(scans.items())
         ],
     )
-    return {rows[row.enrolment_id, row.sequence] for row in taken}
+    return {scans[row.enrolment_id, row.sequence] for row in taken}
 
 
 def _post_of(presentation: Presentation, post: PostFacts) -> PostFacts:

@@ -7,10 +7,9 @@ from sqlalchemy import bindparam, select, update
 from app.database import fetch
 from app.models.scans import CodeUse
 from app.services.lists import dialect_of, insert_fresh, is_listed, listed, table_of
-from app.services.scans.facts import CodeName, load_first_uses
+from app.services.scans.facts import CodeName, FirstUse, load_first_uses
 from app.services.scans.judging import Case, Judgement
 from app.services.scans.presentation import ScanName
-from app.services.scans.rules import FirstUse
 from app.work import Work
 
 Superseded = dict[ScanName, FirstUse]
@@ -33,7 +32,7 @@ async def use_codes(
     if not wanted:
         return {}, {}
     for scans in wanted.values():
-        scans.sort(key=lambda name: judged[name].case.happened_at)
+        scans.sort(key=lambda name: (judged[name].case.doubtful, judged[name].case.happened_at))
     rows = [_row(work, code, judged[wanted[code][0]].case) for code in sorted(wanted)]
     used = await insert_fresh(work.session, table_of(CodeUse), rows)
     won = {(row.issuer, row.kid, row.subject, row.jti) for row in used}
@@ -55,7 +54,9 @@ async def use_codes(
 
 
 def _is_earlier(case: Case, first: FirstUse) -> bool:
-    return case.presentation.offline is not None and not case.doubtful and case.happened_at < first.at
+    if case.presentation.offline is None or case.doubtful:
+        return False
+    return first.doubtful or case.happened_at < first.at
 
 
 async def _hold(work: Work, codes: Collection[CodeName]) -> None:

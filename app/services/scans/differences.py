@@ -12,10 +12,11 @@ from app.ids import new_id
 from app.models.scans import Difference, Scan, Verdict
 from app.services.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans.answers import StoredScan
+from app.services.scans.facts import FirstUse
 from app.services.scans.judging import Judgement
 from app.services.scans.presentation import OfflineAnswer, ScanName
 from app.services.scans.reasons import Reason
-from app.services.scans.rules import Decision, FirstUse, differs
+from app.services.scans.rules import Decision, differs
 from app.work import Work
 
 DOUBTFUL = "doubtful"

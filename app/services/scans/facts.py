@@ -22,7 +22,7 @@ from app.services.lists import dialect_of, is_listed, listed
 from app.services.scans.answers import StoredScan
 from app.services.scans.presentation import Presentation, ScanName, scan_name
 from app.services.scans.reasons import Reason
-from app.services.scans.rules import CourierFacts, FirstUse
+from app.services.scans.rules import CourierFacts
 from app.services.scans.travel import Point
 from app.services.scans.whereabouts import Passage
 from app.work import Work
@@ -247,6 +247,23 @@ async def load_past_states(work: Work, couriers: Iterable[UUID], since: datetime
     return PastStates(changes)
 
 
+@dataclass(frozen=True, slots=True)
+class FirstUse:
+    """When and where a code was used first."""
+
+    at: datetime
+    gate_id: UUID
+    gate_name: str
+    compound_name: str
+    scan: UUID
+    recorded_at: datetime
+    """Of the scan."""
+    annulled: bool
+    """Whether the scan was taken back. Its code stays used."""
+    doubtful: bool
+    """Whether the time is in doubt: it precedes no other."""
+
+
 @cache
 def _first_uses(dialect: str) -> Select[*tuple[Any, ...]]:
     return (
@@ -262,9 +279,12 @@ def _first_uses(dialect: str) -> Select[*tuple[Any, ...]]:
             Gate.name.label("gate_name"),
             Compound.name.label("compound_name"),
             ScanAnnulment.scan.is_not(None).label("annulled"),
+            Scan.doubtful.is_(True).label("doubtful"),
         )
         .join(Gate, Gate.id == CodeUse.gate_id)
         .join(Compound, Compound.id == Gate.compound_id)
+        # What was used a moment ago, in this list, is not stored yet.
+        .outerjoin(Scan, and_(Scan.id == CodeUse.scan, Scan.recorded_at == CodeUse.recorded_at))
         .outerjoin(ScanAnnulment, ScanAnnulment.scan == CodeUse.scan)
         .where(is_listed([CodeUse.issuer, CodeUse.kid, CodeUse.subject, CodeUse.jti], "names", dialect))
     )
@@ -276,7 +296,14 @@ async def load_first_uses(work: Work, names: Iterable[CodeName]) -> dict[CodeNam
     rows = await fetch(work.session, _first_uses(dialect), listed("names", list(names), dialect))
     return {
         (row.issuer, row.kid, row.subject, row.jti): FirstUse(
-            row.used_at, row.id, row.gate_name, row.compound_name, row.scan, row.recorded_at, row.annulled
+            at=row.used_at,
+            gate_id=row.id,
+            gate_name=row.gate_name,
+            compound_name=row.compound_name,
+            scan=row.scan,
+            recorded_at=row.recorded_at,
+            annulled=row.annulled,
+            doubtful=row.doubtful,
         )
         for row in rows
     }

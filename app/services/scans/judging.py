@@ -14,6 +14,7 @@ from app.services.keys.ring import KeyStates, load_key_states
 from app.services.scans.entrances import Arrival, Entrance, ask_rules
 from app.services.scans.facts import (
     CodeName,
+    FirstUse,
     KnownCourier,
     PastStates,
     code_name,
@@ -28,14 +29,13 @@ from app.services.scans.rules import (
     SHARING,
     CodeFacts,
     Decision,
-    FirstUse,
     after_first_use,
     after_travel,
     decide,
 )
 from app.services.scans.substitutes import Substitute, load_substitutes
 from app.services.scans.travel import Journey, journey
-from app.services.scans.tries import hold_tries
+from app.services.scans.tries import find_guessed, hold_tries
 from app.services.scans.whereabouts import Passage
 from app.work import Work
 
@@ -59,8 +59,8 @@ class Case:
 
     @property
     def is_try(self) -> bool:
-        """Whether digits were typed that may have been guessed."""
-        return isinstance(self.presentation.read, ReadSpokenCode)
+        """Whether digits were typed that may have been guessed, now."""
+        return isinstance(self.presentation.read, ReadSpokenCode) and self.presentation.offline is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,15 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
         },
     )
     tries = await hold_tries(work, (case.post.gate_id for case in cases.values() if case.is_try))
+    guessed = await find_guessed(
+        work,
+        {
+            name: (case.post.gate_id, case.happened_at)
+            for name, case in cases.items()
+            if isinstance(case.presentation.read, ReadSpokenCode) and case.presentation.offline is not None
+        },
+        wrong={name for name in cases if name not in substitutes},
+    )
     known: dict[ScanName, KnownCourier | None] = {}
     for name, case in cases.items():
         if (substitute := substitutes.get(name)) is not None:
@@ -187,6 +196,8 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
         )
         if (substitute := substitutes.get(name)) is not None:
             facts = replace(facts, holds=substitute.holds(at))
+        if name in guessed:
+            facts = replace(facts, locked=True)
         if case.is_try:
             facts = replace(facts, locked=tries.locked(case.post.gate_id, at))
             if substitute is None and not facts.locked:

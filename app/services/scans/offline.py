@@ -15,10 +15,10 @@ from app.logs import outline
 from app.models.devices import Device, Enrolment
 from app.models.scans import Outcome, ScanAnnulment, ScanKey, ScanOutcome, Verdict
 from app.services.codes.reading import CodeReader, Read
-from app.services.couriers.states import lock_courier
+from app.services.couriers.states import lock_couriers
 from app.services.lists import dialect_of, insert_fresh, is_listed, listed, table_of
 from app.services.scans import differences, whereabouts
-from app.services.scans.admission import admit
+from app.services.scans.admission import admit, take_sequences
 from app.services.scans.answers import Answer, StoredScan
 from app.services.scans.errors import ScanConflict
 from app.services.scans.presentation import OfflineAnswer, Presentation
@@ -136,6 +136,10 @@ async def _reconcile(work: Work, told: Sequence[tuple[OfflineAnswer, StoredScan]
     it was uploaded before its guard had decided. One that was annulled since stays annulled.
     """
     await differences.note_unheard(work, told)
+    await take_sequences(
+        work,
+        {(scan.enrolment_id, offline.sequence): scan.id for offline, scan in told if scan.sequence is None},
+    )
     rows = {
         scan.id: {
             "scan": scan.id,
@@ -149,9 +153,6 @@ async def _reconcile(work: Work, told: Sequence[tuple[OfflineAnswer, StoredScan]
     if not rows:
         return
     scans = {scan.id: scan for _, scan in told if scan.id in rows}
-    # As for an annulment: where somebody passed last is read again from the scans.
-    for courier_id in sorted({scan.courier_id for scan in scans.values() if scan.courier_id is not None}):
-        await lock_courier(work, courier_id=courier_id)
     annulled = await _annulled(work, scans.values())
     wanted = [rows[scan] for scan in sorted(rows) if scan not in annulled]
     if not wanted:
@@ -161,9 +162,16 @@ async def _reconcile(work: Work, told: Sequence[tuple[OfflineAnswer, StoredScan]
         work,
         (whereabouts.passage_of(scans[scan]) for scan in added if rows[scan]["outcome"] is Outcome.let_in),
     )
-    for scan in map(scans.__getitem__, added):
-        if scan.verdict is Verdict.admit and scan.courier_id is not None:
-            await whereabouts.forget(work, courier_id=scan.courier_id, scan=scan.id)
+    turned_away = sorted(
+        (scan.courier_id, scan.id)
+        for scan in map(scans.__getitem__, added)
+        if scan.verdict is Verdict.admit and scan.courier_id is not None
+    )
+    if turned_away:
+        # As for an annulment: where they passed last is read again from the scans.
+        await lock_couriers(work, courier_ids=[courier_id for courier_id, _ in turned_away])
+    for courier_id, scan_id in turned_away:
+        await whereabouts.forget(work, courier_id=courier_id, scan=scan_id)
 
 
 async def _annulled(work: Work, scans: Collection[StoredScan]) -> set[UUID]:

@@ -51,10 +51,11 @@ async def give_outcome(work: Work, *, enrolment_id: UUID, scan_id: UUID, outcome
     scan = await _scan_of_own_shift(work, enrolment_id, scan_id)
     if scan.verdict != Verdict.check:
         raise NoOutcomeWanted
-    if work.now - scan.happened_at > TOLD_WITHIN:
-        raise OutcomeTooLate
     if await work.session.get(ScanAnnulment, scan.id) is not None:
         raise ScanAnnulled
+    before = await work.session.get(ScanOutcome, scan.id)
+    if before is None and work.now - scan.happened_at > TOLD_WITHIN:
+        raise OutcomeTooLate
     await work.session.execute(
         insert_into(work.session, ScanOutcome)
         .values(scan=scan.id, outcome=outcome, at=work.now, account_id=work.actor.account_id)

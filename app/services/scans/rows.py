@@ -7,10 +7,9 @@ from app.models.scans import Verdict
 from app.services.codes.reading import ReadCode, Unreadable
 from app.services.scans.answers import StoredScan
 from app.services.scans.entrance_texts import of_entrance
-from app.services.scans.facts import is_shown
+from app.services.scans.facts import FirstUse, is_shown
 from app.services.scans.judging import Judgement
 from app.services.scans.reasons import Reason
-from app.services.scans.rules import FirstUse
 from app.services.scans.travel import Journey
 from app.work import Work
 

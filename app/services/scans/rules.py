@@ -30,21 +30,6 @@ class CourierFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstUse:
-    """When and where a code was used first."""
-
-    at: datetime
-    gate_id: UUID
-    gate_name: str
-    compound_name: str
-    scan: UUID
-    recorded_at: datetime
-    """Of the scan."""
-    annulled: bool = False
-    """Whether the scan was taken back. Its code stays used."""
-
-
-@dataclass(frozen=True, slots=True)
 class CodeFacts:
     """What is known about one code at the time of the decision."""
 

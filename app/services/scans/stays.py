@@ -178,6 +178,7 @@ def _following() -> ScalarSelect[UUID]:
             tuple_(later.happened_at, later.id) > tuple_(Scan.happened_at, Scan.id),
             later.recorded_at >= Scan.happened_at,
             is_passage(later, outcome, annulment),
+            later.doubtful.is_(False),  # when it was, nobody knows
         )
         .order_by(later.happened_at, later.id)
         .limit(1)

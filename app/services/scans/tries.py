@@ -1,17 +1,22 @@
 """Counts the wrong digits typed at a gate, so that nobody finds a spoken code by trying."""
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 
 from app.clock import from_epoch
 from app.database import fetch
+from app.models.base import Instant
+from app.models.scans import Scan
 from app.models.substitutes import SpokenTries
 from app.services.lists import dialect_of, insert_fresh, insert_latest, is_listed, listed, table_of
+from app.services.scans.presentation import ScanName
+from app.services.scans.reasons import Reason
 from app.work import Work
 
 MOST_TRIES = 5
@@ -87,3 +92,45 @@ async def hold_tries(work: Work, gates: Iterable[UUID]) -> Tries:
     dialect = dialect_of(work.session)
     found = await fetch(work.session, _held(dialect), listed("gates", [(each,) for each in wanted], dialect))
     return Tries({row.gate_id: tuple(map(datetime.fromisoformat, row.wrong["at"])) for row in found})
+
+
+@cache
+def _wrong_uploads(dialect: str) -> Select[*tuple[Any, ...]]:
+    return select(Scan.gate_id, Scan.happened_at).where(
+        is_listed([Scan.gate_id], "gates", dialect),
+        Scan.happened_at > bindparam("since", type_=Instant),
+        Scan.happened_at < bindparam("until", type_=Instant),
+        # Nothing is known before it happened, so months before need no look.
+        Scan.recorded_at > bindparam("since", type_=Instant),
+        Scan.server_reason == Reason.spoken_unknown.value,
+    )
+
+
+async def find_guessed(
+    work: Work, uploaded: Mapping[ScanName, tuple[UUID, datetime]], *, wrong: Collection[ScanName]
+) -> set[ScanName]:
+    """Which uploaded digits (gate, time) are not looked at, since `MOST_TRIES` others were wrong about then.
+
+    Counted by the devices' times and before or after alike: uploads come in any order. One statement,
+    and none without any.
+    """
+    if not uploaded:
+        return set()
+    dialect = dialect_of(work.session)
+    times = [at for _, at in uploaded.values()]
+    asked = {
+        "since": min(times) - WINDOW,
+        "until": max(times) + WINDOW,
+        **listed("gates", [(gate,) for gate in {gate for gate, _ in uploaded.values()}], dialect),
+    }
+    tries: dict[UUID, list[datetime]] = {}
+    for row in await fetch(work.session, _wrong_uploads(dialect), asked):
+        insort(tries.setdefault(row.gate_id, []), row.happened_at)
+    guessed = set()
+    for name, (gate, at) in uploaded.items():
+        others = tries.setdefault(gate, [])
+        if bisect_left(others, at + WINDOW) - bisect_right(others, at - WINDOW) >= MOST_TRIES:
+            guessed.add(name)
+        elif name in wrong:
+            insort(others, at)
+    return guessed
