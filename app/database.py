@@ -124,7 +124,7 @@ class Database:
 
     @asynccontextmanager
     async def session(self, *, write: bool = True) -> AsyncIterator[AsyncSession]:
-        """One transaction: committed when the block ends, rolled back when it raises.
+        """One transaction where it writes: committed when the block ends, rolled back when it raises.
 
         On SQLite a writing session takes the write lock at its start (BEGIN IMMEDIATE), so nothing
         that it reads can change before it writes. Never open a second writing session inside one.

@@ -1,4 +1,4 @@
-"""One unit of work: one transaction, one fixed time, one actor."""
+"""One unit of work: one transaction where it writes, one fixed time, one actor."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -142,10 +142,10 @@ class Work:
 async def begin_work(
     database: Database, deployment: Deployment, *, now: datetime, actor: Actor, write: bool = True
 ) -> AsyncIterator[Work]:
-    """A unit of work in a transaction of its own: returning commits, raising rolls back."""
+    """A unit of work of its own: where it writes, returning commits and raising rolls back."""
     async with database.session(write=write) as session:
         yield Work(session, now, actor, deployment)
 
 
 OpenSignedWork = Callable[..., AbstractAsyncContextManager[Work]]
-"""Opens a transaction of its own for the signed-in caller: `open_work(write=True)`."""
+"""Opens a unit of work of its own for the signed-in caller: `open_work(write=True)`."""

@@ -66,11 +66,11 @@ account's own, and is reached with more than a PIN on a phone that others hold t
 
 
 class WorkAs:
-    """Opens the request's transaction for a signed-in caller who holds one of `roles` within some scope.
+    """Opens the request's unit of work for a signed-in caller who holds one of `roles` within some scope.
 
     Without roles any signed-in account may call, but with a sign-in made for one shift only
     `AT_THE_GATE`. Which object a role reaches is the service's question, answered by
-    `work.actor.must`. The transaction commits before the reply is sent.
+    `work.actor.must`. What it wrote is committed before the reply is sent.
     """
 
     def __init__(self, *roles: Role, write: bool) -> None:
@@ -96,7 +96,7 @@ def _require_own(request: Request, actor: Actor) -> None:
 
 
 def reading(*roles: Role) -> object:
-    """Opens a transaction that only reads, for a caller with one of `roles` or, without any, signed in."""
+    """Opens a unit of work that only reads, for a caller with one of `roles` or, without any, signed in."""
     return Depends(WorkAs(*roles, write=False), scope="function")
 
 
@@ -106,7 +106,7 @@ def writing(*roles: Role) -> object:
 
 
 async def anonymous_reading(runtime: CurrentRuntime) -> AsyncIterator[Work]:
-    """A reading transaction for a caller who need not have signed in."""
+    """What only reads, for a caller who need not have signed in."""
     async with begin_work(
         runtime.database, runtime.deployment, now=runtime.clock(), actor=Actor.nobody(), write=False
     ) as work:

@@ -13,7 +13,7 @@ _KEPT = "driver"
 
 
 class Driver(Protocol):
-    """The driver's own connection, within the transaction of a session."""
+    """The driver's own connection, within the transaction of a session that writes."""
 
     async def fetch(self, statement: Executable, parameters: Parameters) -> Sequence[Any] | None:
         """All rows as named tuples; None where SQLAlchemy has to carry `statement` out.
@@ -27,11 +27,11 @@ class Driver(Protocol):
 
 
 def keep_driver(session: AsyncSession, driver: Driver) -> None:
-    """Lets statements of `session` go by `driver`, in whose transaction it is."""
+    """Lets statements of `session` go by `driver`."""
     session.info[_KEPT] = driver
 
 
 def driver_of(session: AsyncSession) -> Driver:
-    """The driver in whose transaction `session` is: every session of a `Database` is in one."""
+    """The driver by which statements of `session` go: every session of a `Database` has one."""
     driver: Driver = session.info[_KEPT]
     return driver

@@ -100,7 +100,7 @@ def _is_native(kind: TypeEngine[Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PostgresDriver:
-    """asyncpg's own connection, within a transaction."""
+    """asyncpg's own connection."""
 
     connection: AsyncConnection
     raw: asyncpg.Connection

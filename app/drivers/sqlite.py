@@ -201,7 +201,7 @@ def _moment_of(value: str | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class SqliteDriver:
-    """aiosqlite's own connection, within a transaction."""
+    """aiosqlite's own connection."""
 
     connection: AsyncConnection
     raw: aiosqlite.Connection

@@ -119,7 +119,8 @@ class Scan(Base):
     server_verdict: Mapped[str | None] = mapped_column(one_of(Verdict))
     server_reason: Mapped[str | None] = mapped_column(String(32))
     doubtful: Mapped[bool] = mapped_column(Boolean)
-    """An offline scan whose time contradicts what the device said when it last spoke to the server."""
+    """An offline scan whose time had to be held, or whose time or sequence does not agree with what its device
+    said: stored like any other, but it precedes none and says nothing of where its courier was when."""
 
 
 class ScanKey(Base):

@@ -104,7 +104,7 @@ async def test_a_difference_stands_until_somebody_of_the_gate_ticks_it_off(
     items = (await client.get(path, headers=gate.guard)).json()["items"]
     assert {item["reason"] for item in items} == {"doubtful"}
     assert items[0]["identity"]["surname"] == "甄"
-    assert items[0]["sentence"] == "扫码时间与设备此前所报不符，存疑。"
+    assert items[0]["sentence"] == "扫码时间或序号与设备此前所报不符，存疑。"
     tick = f"{path}/{items[0]['id']}/tick"
     for headers in (other.guard, other.device):
         assert (await client.put(tick, headers=headers)).status_code in {403, 404}

@@ -104,7 +104,7 @@ class StoredOffline(Response):
     happened_at: Instant
     """When it happened, as it is counted: the device's time, held within its time at the gate."""
     doubtful: bool
-    """Whether its time contradicts what the device said before."""
+    """Whether its time is in doubt (docs/offline.md, section 6)."""
     server_verdict: Choice[Verdict]
     """What the server would have said, or did say where the scan had reached it."""
     server_reason: Choice[Reason]

@@ -26,7 +26,7 @@ class Present(Response):
     offline: bool
     """Whether the device decided alone and told of it later."""
     doubtful: bool
-    """Whether `since` contradicts what the device said when it last spoke to the server."""
+    """Whether `since` is in doubt (docs/offline.md, section 6)."""
     identity: Identity | None
     """What the guard saw; null where the person was erased."""
 
@@ -93,7 +93,7 @@ class Stay(Response):
     offline: bool
     """Whether the device decided the entry alone and told of it later."""
     doubtful: bool
-    """Whether `entered_at` contradicts what the device said when it last spoke to the server."""
+    """Whether `entered_at` is in doubt (docs/offline.md, section 6)."""
 
 
 class OwnStays(Response):
@@ -148,7 +148,7 @@ class GateScan(Response):
     offline: bool
     """Whether the device decided alone and told of it later."""
     doubtful: bool
-    """Whether `at` contradicts what the device said when it last spoke to the server."""
+    """Whether `at` is in doubt (docs/offline.md, section 6)."""
     identity: Identity | None
     """Whose code it was, masked; null where it was not good enough to tell, or the person was erased."""
 

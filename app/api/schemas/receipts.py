@@ -36,7 +36,7 @@ class ReceiptedEntry(Response):
     offline: bool
     """Whether time and verdict are the device's, which told the server afterwards."""
     doubtful: bool
-    """Whether that time contradicts what the device had said before."""
+    """Whether that time is in doubt (docs/offline.md, section 6)."""
 
 
 class Receipt(Response):

@@ -195,7 +195,7 @@ class Entry(Response):
     offline: bool
     """Whether the device decided alone and told of it later."""
     doubtful: bool
-    """Whether `at` contradicts what the device said when it last spoke to the server."""
+    """Whether `at` is in doubt (docs/offline.md, section 6)."""
 
 
 class OwnEntries(Response):

@@ -36,7 +36,7 @@ async def admit(work: Work, presentations: Sequence[Presentation]) -> list[Answe
     """Decides and stores `presentations` in their order; one result each, in the same order.
 
     A scan id that is stored already is looked up before any rule and answered from the store, or
-    refused as ScanConflict where it named another code or direction. NoShift and GateClosed are
+    refused as ScanConflict where it said something else. NoShift and GateClosed are
     results too: they store nothing and do not touch the other scans.
     """
     posts = await load_posts(work, (presentation.enrolment_id for presentation in presentations))

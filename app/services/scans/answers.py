@@ -37,7 +37,7 @@ class StoredScan:
     """Of an offline scan: what the server would have said; None online."""
     server_reason: Reason | None
     doubtful: bool
-    """An offline scan whose time contradicts what the device said before."""
+    """An offline scan whose time is in doubt."""
     device_time: datetime
     sequence: int | None
     """The device's count of its offline scans; None online."""

@@ -20,7 +20,7 @@ from app.services.scans.rules import Decision, differs
 from app.work import Work
 
 DOUBTFUL = "doubtful"
-"""The time of the scan contradicts what the device said when it last spoke to the server."""
+"""The time of the scan is in doubt; see `Scan.doubtful`."""
 
 
 async def note(

@@ -13,7 +13,7 @@ class NoShift(Problem):
 
 
 class ScanConflict(Problem):
-    """The scan id was used for another code or direction: it names one scan for good."""
+    """The scan id was used for another scan, or said something else of it: it names one scan for good."""
 
     status = 409
     code = "scan_conflict"

@@ -34,7 +34,7 @@ class ReceiptedEntry:
     offline: bool
     """Whether time and verdict are the device's, which told the server afterwards."""
     doubtful: bool
-    """Whether that time contradicts what the device had said before."""
+    """Whether that time is in doubt (docs/offline.md, section 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ async def issue_receipt(work: Work, *, entry_id: UUID, audience: str) -> SignedR
     It proves that this deployment, at `iat`, knew the entry as it stands there: a code of a courier with
     that masked name was scanned at that gate then and let through, in or out. Where the entry is
     `offline`, time and verdict are those of the device, which the server took in afterwards; where it is
-    `doubtful`, that time is contradicted by what the device had said before. It does not prove that
+    `doubtful`, that time is in doubt (docs/offline.md, section 6). It does not prove that
     whoever shows it is that courier, nor that the courier carried the code in person, nor how long
     anybody stayed or what was delivered, nor that the scan was not annulled after `iat`. Nobody has
     looked at `audience`: a reader to whom it does not apply should not accept the receipt.

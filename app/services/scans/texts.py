@@ -111,7 +111,8 @@ AFTERWARDS: dict[str, Text] = {
     Reason.kind_of_work_not_admitted: Text("此工种不得由此进入。", "This kind of work is not admitted here."),
     Reason.vehicle_not_admitted: Text("此车辆不得由此进入。", "This vehicle is not admitted here."),
     "doubtful": Text(
-        "扫码时间与设备此前所报不符，存疑。", "The time of this scan contradicts what the device said before."
+        "扫码时间或序号与设备此前所报不符，存疑。",
+        "The time or number of this scan does not agree with what the device said before.",
     ),
 }
 """What an inbox says where the sentence at the gate would need what is not known there, or reads oddly."""
