@@ -119,8 +119,8 @@ class Scan(Base):
     server_verdict: Mapped[str | None] = mapped_column(one_of(Verdict))
     server_reason: Mapped[str | None] = mapped_column(String(32))
     doubtful: Mapped[bool] = mapped_column(Boolean)
-    """An offline scan whose time had to be held, or whose time or sequence does not agree with what its device
-    said: stored like any other, but it precedes none and says nothing of where its courier was when."""
+    """An offline scan whose time had to be held, or whose time or sequence does not agree with what its
+    device said: stored like any other, but it precedes none and says nothing of where its courier was."""
 
 
 class ScanKey(Base):

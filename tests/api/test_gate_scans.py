@@ -11,9 +11,10 @@ from app.database import Database
 from app.runtime import Runtime
 from app.settings import Settings
 from tests.clocks import SettableClock
-from tests.factories.passages import decide, manager_of, pass_gate, take_back, upload
+from tests.factories.passages import decide, manager_of, pass_gate, take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
+from tests.factories.uploads import bring_in
 from tests.statements import noted, plan_of
 
 Headers = dict[str, str]
@@ -74,7 +75,7 @@ async def test_offline_scans_stand_where_they_happened_and_say_so(
     clock.advance(minutes=5)
     online = await pass_gate(client, gate, courier, "out")
     clock.advance(minutes=5)
-    await upload(
+    await bring_in(
         client,
         gate,
         gate.offline(first, 1, alone),

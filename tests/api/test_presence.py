@@ -15,9 +15,10 @@ from app.services.scans.endings import TIMED_OUT_AFTER
 from app.settings import Settings
 from tests.clocks import SettableClock
 from tests.factories.couriers import staff
-from tests.factories.passages import decide, manager_of, pass_gate, take_back, upload
+from tests.factories.passages import decide, manager_of, pass_gate, take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint
 from tests.factories.settings import make_settings
+from tests.factories.uploads import bring_in
 from tests.statements import noted, plan_of
 
 Headers = dict[str, str]
@@ -170,15 +171,15 @@ async def test_what_becomes_known_late_counts_as_of_when_it_happened(
     left = clock.advance(minutes=10)
     (second,) = await mint(client, courier)
     clock.advance(minutes=10)
-    await upload(client, gate, gate.offline(first, 1, entered))
+    await bring_in(client, gate, gate.offline(first, 1, entered))
     (item,) = (await presence(client, gate, gate.guard))["items"]
     assert (item["since"], item["minutes"], item["offline"]) == ("2026-05-11T04:00:00.000000Z", 20, True)
-    await upload(client, gate, gate.offline(second, 2, left, direction="out"))
+    await bring_in(client, gate, gate.offline(second, 2, left, direction="out"))
     assert await inside(client, runtime, gate) == []
     entry = await pass_gate(client, other, courier)
     clock.advance(minutes=1)
     (third,) = await mint(client, courier)
-    await upload(client, gate, gate.offline(third, 3, clock() - timedelta(seconds=2), direction="out"))
+    await bring_in(client, gate, gate.offline(third, 3, clock() - timedelta(seconds=2), direction="out"))
     assert await inside(client, runtime, other) == []
     assert entry["verdict"] == "admit"
 

@@ -24,6 +24,7 @@ from tests.factories.accounts import signed_in, within_compound
 from tests.factories.gate_rules import hours
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint
 from tests.factories.settings import make_settings
+from tests.factories.uploads import bring_in
 from tests.factories.work import seeding
 
 
@@ -278,14 +279,6 @@ async def test_an_examination_tries_no_digits(
         assert reply.json() == {"readable": False, "proof": None, "timing": None, "age_seconds": None}
 
 
-async def upload(client: httpx.AsyncClient, gate: WorkingGate, *scans: Any) -> list[dict[str, Any]]:
-    reply = await client.post(
-        f"/v1/enrolments/{gate.enrolment_id}/scans", json={"scans": scans}, headers=gate.device
-    )
-    assert reply.status_code == 200, reply.text
-    return [result["scan"] for result in reply.json()["results"]]
-
-
 async def test_digits_typed_offline_are_judged_as_of_then_and_wrong_ones_are_tries_of_then(
     client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
 ) -> None:
@@ -293,7 +286,7 @@ async def test_digits_typed_offline_are_judged_as_of_then_and_wrong_ones_are_tri
     happened = clock() + timedelta(seconds=30)
     clock.advance(minutes=40)
     told = {"verdict": "check", "reason": "spoken_code", "outcome": "let_in"}
-    good, late, *guessed = await upload(
+    good, late, *guessed = await bring_in(
         client,
         gate,
         gate.offline(digits, 1, happened) | told,
@@ -320,7 +313,7 @@ async def test_digits_taken_offline_are_not_those_of_who_got_them_later(
     clock.advance(minutes=45)
     digits = await digits_for(client, courier, gate)
     told = {"verdict": "check", "reason": "spoken_code", "outcome": "let_in"}
-    (early,) = await upload(client, gate, gate.offline(digits, 1, taken) | told)
+    (early,) = await bring_in(client, gate, gate.offline(digits, 1, taken) | told)
     assert early["server_reason"] == "spoken_unknown"
     entries = (await client.get("/v1/couriers/me/entries", headers=courier.headers)).json()["items"]
     assert entries == []

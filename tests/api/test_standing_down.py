@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from app.database import Database
-from app.errors import NotFound
+from app.errors import NotFound, Unauthenticated
 from app.models.accounts import Account, AccountKind, Grant, Role
 from app.models.audit import AuditRecord
 from app.models.devices import Shift
 from app.runtime import Runtime
 from app.services.accounts.actors import AccessTokens, load_actor
 from app.services.accounts.grants import revoke_grant
-from app.services.accounts.sign_ins import open_sign_in
+from app.services.accounts.sign_ins import end_all_sign_ins, end_sign_in, open_sign_in
 from app.services.compounds.sight import SeenCompound
 from app.services.devices.shifts import start_shift
 from app.services.keys.lifecycle import create_first_key
@@ -142,8 +142,9 @@ async def test_an_account_that_ended_is_off_shift(
     assert await causes(runtime) == ["account ended"]
 
 
-async def test_no_shift_outlives_a_role_that_is_revoked_as_it_begins(
-    own_database: Database, settings: Settings, secrets: Secrets, clock: SettableClock
+@pytest.mark.parametrize("how", ["role revoked", "signed out", "all signed out"])
+async def test_no_shift_outlives_what_it_rests_on_that_ends_as_it_begins(
+    own_database: Database, settings: Settings, secrets: Secrets, clock: SettableClock, how: str
 ) -> None:
     """Whichever comes first: the shift is ended, or does not begin."""
     now, deployment = clock(), Deployment.of(settings, secrets)
@@ -172,11 +173,18 @@ async def test_no_shift_outlives_a_role_that_is_revoked_as_it_begins(
 
     async def take_away() -> None:
         async with begin_work(own_database, deployment, now=now, actor=command) as work:
-            await revoke_grant(work, grant_id=grant_id)
+            match how:
+                case "role revoked":
+                    await revoke_grant(work, grant_id=grant_id)
+                case "signed out":
+                    own = replace(work, actor=await load_actor(work.session, claims))
+                    await end_sign_in(own, sign_in_id=None)
+                case _:
+                    await end_all_sign_ins(work, account_id=guard.id, reason="reset")
 
     results = await asyncio.gather(begin(), take_away(), return_exceptions=True)
     assert results[1] is None
-    assert results[0] is None or isinstance(results[0], NotFound)
+    assert results[0] is None or isinstance(results[0], NotFound | Unauthenticated)
     async with begin_work(own_database, deployment, now=now, actor=command) as work:
         assert list(await work.session.scalars(select(Shift.id).where(Shift.ended_at.is_(None)))) == []
 

@@ -15,9 +15,10 @@ from app.services.scans.endings import TIMED_OUT_AFTER
 from app.settings import Settings
 from tests.clocks import SettableClock
 from tests.factories.couriers import staff
-from tests.factories.passages import decide, make_visit, manager_of, pass_gate, take_back, upload
+from tests.factories.passages import decide, make_visit, manager_of, pass_gate, take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
+from tests.factories.uploads import bring_in
 from tests.factories.work import seeding
 from tests.statements import noted, plan_of
 
@@ -209,9 +210,9 @@ async def test_what_becomes_known_late_corrects_what_was_told_before(
     await pass_gate(client, other, courier)
     assert await told(client, runtime, gate) == [("inferred", None)]
     # The later of the two becomes known first.
-    await upload(client, gate, gate.offline(entering, 2, entered))
+    await bring_in(client, gate, gate.offline(entering, 2, entered))
     assert await told(client, runtime, gate) == [("inferred", 10), ("inferred", None)]
-    await upload(client, gate, gate.offline(leaving, 1, left, direction="out"))
+    await bring_in(client, gate, gate.offline(leaving, 1, left, direction="out"))
     assert await told(client, runtime, gate) == [("scanned", 6), ("inferred", None)]
     assert [item["offline"] for item in await own(client, courier.headers)] == [False, True, False]
 

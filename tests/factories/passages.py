@@ -52,14 +52,6 @@ async def decide(client: httpx.AsyncClient, gate: WorkingGate, scan: dict[str, A
     assert reply.status_code == 200, reply.text
 
 
-async def upload(client: httpx.AsyncClient, gate: WorkingGate, *scans: dict[str, Any]) -> None:
-    """Brings in what the device of the gate decided alone."""
-    reply = await client.post(
-        f"/v1/enrolments/{gate.enrolment_id}/scans", json={"scans": scans}, headers=gate.device
-    )
-    assert {each["result"] for each in reply.json()["results"]} == {"stored"}, reply.text
-
-
 async def make_visit(work: Work, gate: WorkingGate, *, at: datetime) -> UUID:
     """An entry with another city's code, as it is stored: its courier is not known here."""
     scan = Scan(

@@ -16,6 +16,13 @@ async def upload(client: httpx.AsyncClient, gate: WorkingGate, *scans: Any) -> l
     return results
 
 
+async def bring_in(client: httpx.AsyncClient, gate: WorkingGate, *scans: Any) -> list[dict[str, Any]]:
+    """What the server says of scans that are all new to it."""
+    results = await upload(client, gate, *scans)
+    assert {each["result"] for each in results} == {"stored"}, results
+    return [each["scan"] for each in results]
+
+
 async def differences(client: httpx.AsyncClient, gate: WorkingGate) -> list[tuple[str, str]]:
     reply = await client.get(f"/v1/gates/{gate.gate_id}/differences", headers=gate.guard)
     assert reply.status_code == 200, reply.text

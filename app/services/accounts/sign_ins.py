@@ -132,6 +132,8 @@ async def end_sign_in(work: Work, *, sign_in_id: UUID | None) -> None:
         .values(ended_at=work.now, end_reason="signed out")
         .execution_options(synchronize_session=False)
     )
+    # A shift that began meanwhile held the sign-in until it was stored.
+    await end_shifts(work, account_id=found.account_id, sign_in_id=found.id, cause="signed out")
 
 
 async def end_all_sign_ins(
@@ -146,6 +148,8 @@ async def end_all_sign_ins(
         chosen.values(ended_at=work.now, end_reason=reason).returning(SignIn.id)
     )
     found = ended.all()
+    # A shift that began meanwhile held its sign-in until it was stored.
+    await end_shifts(work, account_id=account_id, but_sign_in=but, cause=reason)
     if found:
         audit.record(
             work,
