@@ -1,11 +1,11 @@
-"""Devices and shifts: how a scanner comes to a gate, and who stands behind it."""
+"""Devices: how a scanner comes to a gate, moves, and is cut off."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response, status
 
 from app.api.body import JsonRoute
-from app.api.dependencies import CurrentRuntime, OpenAnonymousWork, ReadWork, WriteWork, reading, writing
+from app.api.dependencies import OpenAnonymousWork, ReadWork, WriteWork, reading, writing
 from app.api.limits import WatchFailures, watching
 from app.api.problems import problem_responses
 from app.api.schemas.base import Id
@@ -18,18 +18,14 @@ from app.api.schemas.devices import (
     EnrolledDevice,
     Enrolment,
     NewDevice,
-    NewShift,
-    Shift,
 )
 from app.api.schemas.paging import Cursor, Limit
 from app.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
 from app.pagination import PAGE_SIZE, read_cursor
 from app.services.accounts.errors import InvitationUnusable
-from app.services.accounts.rules import TAKES_SHIFTS
 from app.services.compounds.errors import CompoundClosed, GateClosed
 from app.services.compounds.register import KEEPS_GATES
-from app.services.devices import enrolment, queries, shifts
-from app.services.devices.errors import DeviceNotProven, EnrolmentClosed
+from app.services.devices import enrolment, queries
 from app.services.limits import CLIENT_FAILURES
 from app.work import Work
 
@@ -37,8 +33,6 @@ router = APIRouter(prefix="/v1", tags=["devices"], route_class=JsonRoute)
 
 KeeperWork = Annotated[Work, writing(*KEEPS_GATES)]
 KeeperReadWork = Annotated[Work, reading(*KEEPS_GATES)]
-GuardWork = Annotated[Work, writing(*TAKES_SHIFTS)]
-GuardReadWork = Annotated[Work, reading(*TAKES_SHIFTS)]
 Watch = Annotated[WatchFailures, Depends(watching(CLIENT_FAILURES))]
 
 
@@ -129,57 +123,3 @@ async def report_loss(device_id: Id, body: DeviceLoss, work: KeeperWork) -> None
     compound's property managers.
     """
     await enrolment.report_loss(work, device_id=device_id, reason=body.reason)
-
-
-@router.post(
-    "/shifts",
-    operation_id="shifts_start",
-    summary="Start a shift · 上岗",
-    status_code=status.HTTP_201_CREATED,
-    responses=problem_responses(
-        Unauthenticated,
-        Forbidden,
-        NotFound,
-        EnrolmentClosed,
-        DeviceNotProven,
-        CompoundClosed,
-        GateClosed,
-        body=True,
-    ),
-)
-async def start_shift(body: NewShift, work: GuardWork, runtime: CurrentRuntime, response: Response) -> Shift:
-    """Puts the caller on shift on an enrolled device and relieves whoever was.
-
-    Again with the same sign-in gives the same shift. For guards and property managers of the compound.
-    """
-    started = await shifts.start_shift(
-        work,
-        enrolment_id=body.enrolment_id,
-        device_token=body.device_token,
-        tokens=runtime.access_tokens,
-    )
-    response.headers["Location"] = "/v1/shifts/current"
-    return Shift.of(started)
-
-
-@router.get(
-    "/shifts/current",
-    operation_id="shifts_read",
-    summary="The caller's shift · 当前班次",
-    responses=problem_responses(Unauthenticated, Forbidden, NotFound),
-)
-async def read_current_shift(work: GuardReadWork) -> Shift:
-    """The shift that the calling sign-in has open. For guards and property managers."""
-    return Shift.of(await shifts.read_current_shift(work))
-
-
-@router.delete(
-    "/shifts/current",
-    operation_id="shifts_end",
-    summary="End the caller's shift · 下岗",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(Unauthenticated, Forbidden, NotFound),
-)
-async def end_current_shift(work: GuardWork) -> None:
-    """Ends the shift that the calling sign-in has open. For guards and property managers."""
-    await shifts.end_current_shift(work)

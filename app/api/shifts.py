@@ -1,20 +1,28 @@
-"""Shifts on shared devices, where the guard's own WeChat is not at hand: by a code, or by badge and PIN."""
+"""Shifts: who stands behind a device, by an own sign-in, or on a shared one by a code, or badge and PIN."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response, status
 
 from app.api.body import JsonRoute
-from app.api.dependencies import OpenSignedWork, writing
+from app.api.dependencies import CurrentRuntime, OpenSignedWork, reading, writing
 from app.api.limits import WatchFailures, limited, watching
 from app.api.problems import problem_responses
 from app.api.schemas.base import Id
-from app.api.schemas.devices import Badge, NewPin, ShiftCode, TakenShift, Takeover
+from app.api.schemas.devices import Badge, NewPin, NewShift, Shift, ShiftCode, TakenShift, Takeover
 from app.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
 from app.services.accounts.rules import TAKES_SHIFTS
 from app.services.compounds.errors import CompoundClosed, GateClosed
+from app.services.devices import shifts
 from app.services.devices.badges import set_pin
-from app.services.devices.errors import EnrolmentClosed, PinLocked, PinRefused, PinUnfit, ShiftCodeUnusable
+from app.services.devices.errors import (
+    DeviceNotProven,
+    EnrolmentClosed,
+    PinLocked,
+    PinRefused,
+    PinUnfit,
+    ShiftCodeUnusable,
+)
 from app.services.devices.shift_codes import issue_shift_code
 from app.services.devices.takeover import take_over
 from app.services.limits import CLIENT_FAILURES, PIN_CHANGES
@@ -23,7 +31,62 @@ from app.work import Work
 router = APIRouter(prefix="/v1", tags=["devices"], route_class=JsonRoute)
 
 GuardWork = Annotated[Work, writing(*TAKES_SHIFTS)]
+GuardReadWork = Annotated[Work, reading(*TAKES_SHIFTS)]
 Watch = Annotated[WatchFailures, Depends(watching(CLIENT_FAILURES))]
+
+
+@router.post(
+    "/shifts",
+    operation_id="shifts_start",
+    summary="Start a shift · 上岗",
+    status_code=status.HTTP_201_CREATED,
+    responses=problem_responses(
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        EnrolmentClosed,
+        DeviceNotProven,
+        CompoundClosed,
+        GateClosed,
+        body=True,
+    ),
+)
+async def start_shift(body: NewShift, work: GuardWork, runtime: CurrentRuntime, response: Response) -> Shift:
+    """Puts the caller on shift on an enrolled device and relieves whoever was.
+
+    Again with the same sign-in gives the same shift. For guards and property managers of the compound.
+    """
+    started = await shifts.start_shift(
+        work,
+        enrolment_id=body.enrolment_id,
+        device_token=body.device_token,
+        tokens=runtime.access_tokens,
+    )
+    response.headers["Location"] = "/v1/shifts/current"
+    return Shift.of(started)
+
+
+@router.get(
+    "/shifts/current",
+    operation_id="shifts_read",
+    summary="The caller's shift · 当前班次",
+    responses=problem_responses(Unauthenticated, Forbidden, NotFound),
+)
+async def read_current_shift(work: GuardReadWork) -> Shift:
+    """The shift that the calling sign-in has open. For guards and property managers."""
+    return Shift.of(await shifts.read_current_shift(work))
+
+
+@router.delete(
+    "/shifts/current",
+    operation_id="shifts_end",
+    summary="End the caller's shift · 下岗",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses(Unauthenticated, Forbidden, NotFound),
+)
+async def end_current_shift(work: GuardWork) -> None:
+    """Ends the shift that the calling sign-in has open. For guards and property managers."""
+    await shifts.end_current_shift(work)
 
 
 @router.post(
