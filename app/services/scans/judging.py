@@ -1,6 +1,6 @@
 """Judges a list of scans: what is known of each, by pure rules, at the time when it happened."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from app.services.keys.ring import KeyStates, load_key_states
 from app.services.scans.entrances import Arrival, Entrance, ask_rules
 from app.services.scans.facts import (
     CodeName,
+    DatedHandle,
     FirstUse,
     KnownCourier,
     PastStates,
@@ -35,7 +36,7 @@ from app.services.scans.rules import (
 )
 from app.services.scans.substitutes import Substitute, load_substitutes
 from app.services.scans.travel import Journey, journey
-from app.services.scans.tries import find_guessed, hold_tries
+from app.services.scans.tries import Tries, find_guessed, hold_tries
 from app.services.scans.whereabouts import Passage
 from app.work import Work
 
@@ -52,6 +53,11 @@ class Case:
     doubtful: bool = False
 
     @property
+    def is_offline(self) -> bool:
+        """Whether a device decided it alone."""
+        return self.presentation.offline is not None
+
+    @property
     def is_genuine(self) -> bool:
         """Whether it is a code that a trusted key has signed."""
         read = self.presentation.read
@@ -60,7 +66,7 @@ class Case:
     @property
     def is_try(self) -> bool:
         """Whether digits were typed that may have been guessed, now."""
-        return isinstance(self.presentation.read, ReadSpokenCode) and self.presentation.offline is None
+        return isinstance(self.presentation.read, ReadSpokenCode) and not self.is_offline
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +144,37 @@ class Judgement:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was loaded for all cases of a list at once."""
+
+    keys: KeyStates
+    minted: Mapping[ScanName, DatedHandle]
+    """Of the codes that only this server can have made."""
+    substitutes: Mapping[ScanName, Substitute]
+    couriers: Mapping[ScanName, KnownCourier]
+    past: PastStates
+    entrances: Mapping[ScanName, Entrance]
+    tries: Tries
+    guessed: Collection[ScanName]
+
+
 async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Judgement]:
     """The verdict on each case by everything but earlier uses of its code and earlier passages."""
-    states = await load_key_states(work.session, work.now)
+    known = await _load(work, cases)
+    judged = {name: _judge_one(work, name, case, known) for name, case in cases.items()}
+    await known.tries.keep(work)
+    return judged
+
+
+async def _load(work: Work, cases: Mapping[ScanName, Case]) -> _Known:
+    keys = await load_key_states(work.session, work.now)
     minted = {
         name: handle_of(work, code)
         for name, case in cases.items()
         if (code := case.presentation.code) is not None and _minted_here(work, code)
     }
-    couriers = await load_couriers(work, minted.values())
+    handles = await load_couriers(work, minted.values())
     substitutes = await load_substitutes(
         work,
         {
@@ -161,59 +189,26 @@ async def judge(work: Work, cases: Mapping[ScanName, Case]) -> dict[ScanName, Ju
         {
             name: (case.post.gate_id, case.happened_at)
             for name, case in cases.items()
-            if isinstance(case.presentation.read, ReadSpokenCode) and case.presentation.offline is not None
+            if isinstance(case.presentation.read, ReadSpokenCode) and case.is_offline
         },
         wrong={name for name in cases if name not in substitutes},
     )
-    known: dict[ScanName, KnownCourier | None] = {}
-    for name, case in cases.items():
-        if (substitute := substitutes.get(name)) is not None:
-            known[name] = substitute.courier
-            continue
-        known[name] = couriers.get(minted[name]) if name in minted and case.is_genuine else None
-    past = await _past(work, cases, known)
+    couriers = {name: substitute.courier for name, substitute in substitutes.items()} | {
+        name: courier
+        for name, handle in minted.items()
+        if cases[name].is_genuine and (courier := handles.get(handle)) is not None
+    }
     entrances = await ask_rules(
         work,
         {
-            name: Arrival(case.post, case.happened_at, known[name], case.presentation.offline is not None)
+            name: Arrival(case.post, case.happened_at, couriers.get(name), case.is_offline)
             for name, case in cases.items()
             if case.presentation.direction is Direction.entry and (case.is_genuine or name in substitutes)
         },
     )
-    judged = {}
-    for name, case in cases.items():
-        at = case.happened_at
-        offline = case.presentation.offline is not None
-        entrance = entrances.get(name)
-        facts = _code_facts(
-            work,
-            case,
-            KeyStates(states.keys, at) if offline else states,
-            known[name],
-            past if offline else None,
-            minted_here=name in minted,
-            entrance=entrance,
-        )
-        if (substitute := substitutes.get(name)) is not None:
-            facts = replace(facts, holds=substitute.holds(at))
-        if name in guessed:
-            facts = replace(facts, locked=True)
-        if case.is_try:
-            facts = replace(facts, locked=tries.locked(case.post.gate_id, at))
-            if substitute is None and not facts.locked:
-                tries.add(case.post.gate_id, at)
-        decision = decide(case.presentation.read, facts, at)
-        judged[name] = Judgement(
-            case,
-            # Nobody is named on the strength of digits that may have been guessed.
-            None if facts.locked else known[name],
-            decision,
-            is_sound=case.is_genuine and (name in minted or not facts.ours),
-            entrance=entrance,
-            substitute=substitute,
-        )
-    await tries.keep(work)
-    return judged
+    return _Known(
+        keys, minted, substitutes, couriers, await _past(work, cases, couriers), entrances, tries, guessed
+    )
 
 
 def _minted_here(work: Work, code: Code) -> bool:
@@ -223,37 +218,48 @@ def _minted_here(work: Work, code: Code) -> bool:
 
 
 async def _past(
-    work: Work, cases: Mapping[ScanName, Case], known: Mapping[ScanName, KnownCourier | None]
+    work: Work, cases: Mapping[ScanName, Case], couriers: Mapping[ScanName, KnownCourier]
 ) -> PastStates:
-    offline = [name for name, case in cases.items() if case.presentation.offline is not None]
-    couriers = [courier.facts.courier_id for name in offline if (courier := known[name]) is not None]
+    offline = [name for name, case in cases.items() if case.is_offline]
     since = min((cases[name].happened_at for name in offline), default=work.now)
-    return await load_past_states(work, couriers, since)
+    known = [couriers[name].facts.courier_id for name in offline if name in couriers]
+    return await load_past_states(work, known, since)
 
 
-def _code_facts(
-    work: Work,
-    case: Case,
-    states: KeyStates,
-    courier: KnownCourier | None,
-    past: PastStates | None,
-    *,
-    minted_here: bool,
-    entrance: Entrance | None,
-) -> CodeFacts:
-    code = case.presentation.code
-    closed = case.post.closed_at is not None and case.post.closed_at <= case.happened_at
+def _judge_one(work: Work, name: ScanName, case: Case, known: _Known) -> Judgement:
+    facts, substitute = _facts_of(work, name, case, known), known.substitutes.get(name)
+    if case.is_try and substitute is None and not facts.locked:
+        known.tries.add(case.post.gate_id, case.happened_at)
+    return Judgement(
+        case,
+        # Nobody is named on the strength of digits that may have been guessed.
+        None if facts.locked else known.couriers.get(name),
+        decide(case.presentation.read, facts, case.happened_at),
+        is_sound=case.is_genuine and (facts.minted_here or not facts.ours),
+        entrance=known.entrances.get(name),
+        substitute=substitute,
+    )
+
+
+def _facts_of(work: Work, name: ScanName, case: Case, known: _Known) -> CodeFacts:
+    """What is known about what was shown, as of now, or offline as of when it happened."""
+    code, at = case.presentation.code, case.happened_at
+    states = KeyStates(known.keys.keys, at) if case.is_offline else known.keys
+    key = states.find(code.iss, code.kid) if code is not None else None
+    courier = known.couriers.get(name)
     facts = None
     if courier is not None:
-        facts = past.at(courier, case.happened_at) if past else courier.facts
-    key = states.find(code.iss, code.kid) if code is not None else None
+        facts = known.past.at(courier, at) if case.is_offline else courier.facts
+    entrance, substitute = known.entrances.get(name), known.substitutes.get(name)
     return CodeFacts(
         key_state=states.state(key) if key else None,
         ours=code is not None and code.iss == work.settings.issuer,
-        minted_here=minted_here,
+        minted_here=name in known.minted,
         courier=facts,
         entrance=entrance.answer if entrance is not None else UNCONDITIONAL,
-        gate_closed=closed,
+        gate_closed=case.post.closed_at is not None and case.post.closed_at <= at,
+        holds=substitute is not None and substitute.holds(at),
+        locked=name in known.guessed or (case.is_try and known.tries.locked(case.post.gate_id, at)),
     )
 
 
