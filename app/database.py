@@ -34,9 +34,9 @@ CACHE_KIBIBYTES = 16_384
 """Pages that SQLite's writer keeps at hand."""
 STATEMENT_SECONDS = 15
 """For a statement of a command; one that takes longer has lost its index or its lock."""
-REQUEST_STATEMENT_SECONDS = 4
+REQUEST_STATEMENT_SECONDS = 3
 """For a statement of a request, which takes milliseconds. A connection that fell silent for good, as behind
-a router that lost its memory, is given up with it.
+a router that lost its memory, is given up with it, and so the gate is back within five.
 """
 PARTING_SECONDS = 1
 """How long a server may take to say farewell to a connection."""
@@ -145,7 +145,11 @@ class Database:
         if not write:
             async with self._reading.connect() as connection, _session_on(connection) as session:
                 keep_driver(session, await _driver_on(connection))
-                yield session
+                try:
+                    yield session
+                except TimeoutError as error:
+                    await connection.invalidate(error)  # the statement may still be under way
+                    raise
                 _require_unwritten(session)
             return
         async with (

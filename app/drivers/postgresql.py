@@ -183,7 +183,8 @@ async def _commit(driver: PostgresDriver) -> None:
 async def _roll_back(driver: PostgresDriver, error: BaseException) -> None:
     ended = False
     try:
-        if not driver.raw.is_closed():
+        # Who gave no answer in time is not asked again.
+        if not driver.raw.is_closed() and not isinstance(error, TimeoutError):
             await driver.raw.execute("ROLLBACK")
             ended = True
     except (OSError, *ERRORS):

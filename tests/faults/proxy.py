@@ -96,6 +96,7 @@ class Proxy:
             self._open.discard(ends)
             self._silent.discard(ends)
             for end in ends:
+                end.close()  # also what was silent: its client has left by now
                 with suppress(OSError):
                     await end.wait_closed()
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from app.database import REQUEST_STATEMENT_SECONDS, Database
+from app.database import Database
 from app.errors import Unavailable
 from app.settings import Secrets
 from tests.databases import migrated_database, postgres_server, restart_at_once
@@ -96,19 +96,12 @@ async def forgotten(away: Away, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [1.0, pytest.param(20.0, marks=pytest.mark.long)])
-@pytest.mark.parametrize("fault", [restarted, reset, refused, late, swallowed])
+@pytest.mark.parametrize("fault", [restarted, reset, refused, late, swallowed, forgotten])
 async def test_a_database_that_goes_away_under_load_costs_only_a_wait(
     away: Away, fault: Fault, seconds: float
 ) -> None:
     # The short form runs beside other tests, which take the same cores.
     await take_away(away, fault, seconds, healthy_within=HEALTHY_WITHIN * (1 if seconds > 1 else SLACK))
-
-
-async def test_connections_that_fell_silent_are_given_up_when_a_statement_may_take_no_longer(
-    away: Away,
-) -> None:
-    # Each server tries two of them, one after the other, before it makes new ones.
-    await take_away(away, forgotten, 1.0, healthy_within=2 * REQUEST_STATEMENT_SECONDS + HEALTHY_WITHIN)
 
 
 async def take_away(away: Away, fault: Fault, seconds: float, *, healthy_within: float) -> None:

@@ -1,5 +1,6 @@
 """What asyncpg carries out past SQLAlchemy comes to the same when it goes wrong."""
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -62,6 +63,28 @@ async def test_a_connection_given_up_by_the_server_and_not_closed_yet_is_an_abse
         await given_up()
     async with own_database.session() as session:
         assert await session.scalar(select(literal(1))) == 1
+
+
+@pytest.mark.parametrize("write", [False, True], ids=["reading", "writing"])
+async def test_a_connection_without_an_answer_in_time_is_an_absent_database_and_is_not_used_again(
+    own_database: Database, *, write: bool
+) -> None:
+    database = Database(own_database.engine.url.render_as_string(hide_password=False), statement_seconds=1)
+    seen = set()
+
+    async def wait() -> None:
+        async with database.session(write=write) as session:
+            seen.add((await fetch(session, _ME))[0].pid)
+            await session.execute(text("SET statement_timeout = 0"))  # so that only we lose patience
+            await session.execute(text("SELECT pg_sleep(20)"))
+
+    begun = time.monotonic()
+    with pytest.raises(Unavailable):
+        await wait()
+    assert time.monotonic() - begun < 2
+    async with database.session(write=write) as session:
+        assert (await fetch(session, _ME))[0].pid not in seen
+    await database.close()
 
 
 async def test_who_goes_on_after_a_statement_that_failed_is_told_that_nothing_was_stored(
