@@ -145,8 +145,10 @@ async def _set_clock(_world: World, run: Run, step: Step) -> None:
     run.devices[step.whom].clock.shift = WRONG[step.how % len(WRONG)]
 
 
-async def _pass(world: World, _run: Run, step: Step) -> None:
+async def _pass(world: World, run: Run, step: Step) -> None:
     world.clock.advance(seconds=PASSING[step.how % len(PASSING)], microseconds=step.chance)
+    for held in run.devices:
+        held.scanner._token = None  # it may have run out meanwhile
 
 
 async def _suspend(world: World, run: Run, step: Step) -> None:
