@@ -24,6 +24,7 @@ from tests.factories.accounts import signed_in, within_compound
 from tests.factories.gate_rules import hours
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint
 from tests.factories.settings import make_settings
+from tests.factories.spoken import ask, digits_for, wrong
 from tests.factories.uploads import bring_in
 from tests.factories.work import seeding
 
@@ -32,17 +33,6 @@ from tests.factories.work import seeding
 def settings() -> Settings:
     """Sign-in tokens that outlast a shift of the clock."""
     return make_settings(access_token_seconds=3600)
-
-
-async def ask(client: httpx.AsyncClient, courier: WorkingCourier, gate: WorkingGate) -> httpx.Response:
-    return await client.post("/v1/codes/spoken", json={"gate_id": str(gate.gate_id)}, headers=courier.headers)
-
-
-async def digits_for(client: httpx.AsyncClient, courier: WorkingCourier, gate: WorkingGate) -> str:
-    reply = await ask(client, courier, gate)
-    assert reply.status_code == 201, reply.text
-    digits: str = reply.json()["digits"]
-    return digits
 
 
 async def scan(client: httpx.AsyncClient, gate: WorkingGate, code: str, **changed: Any) -> dict[str, Any]:
@@ -54,11 +44,6 @@ async def scan(client: httpx.AsyncClient, gate: WorkingGate, code: str, **change
 
 def said(answer: dict[str, Any]) -> tuple[str, str]:
     return answer["verdict"], answer["reason"]
-
-
-def wrong(number: int, *digits: str) -> str:
-    """The `number`-th digits that are none of `digits`."""
-    return [text for each in range(100) if (text := f"{each:06}") not in digits][number]
 
 
 async def test_digits_read_out_ask_for_a_check_and_show_whose_they_are(

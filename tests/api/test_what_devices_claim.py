@@ -18,6 +18,7 @@ from tests.factories.gate_rules import kinds, make_rules, vehicles
 from tests.factories.passages import manager_of, pass_gate, take_back
 from tests.factories.scans import WorkingCourier, WorkingGate, mint, open_gate
 from tests.factories.settings import make_settings
+from tests.factories.spoken import digits_for, wrong
 from tests.factories.uploads import differences, entries, upload
 from tests.factories.work import seeding
 from tests.logs import captured_logs
@@ -171,12 +172,9 @@ async def test_a_number_that_comes_twice_is_doubtful_the_second_time(
 async def test_guessed_digits_are_limited_in_uploads_too(
     client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
 ) -> None:
-    spoken = await client.post(
-        "/v1/codes/spoken", json={"gate_id": str(gate.gate_id)}, headers=courier.headers
-    )
-    right = spoken.json()["digits"]
+    right = await digits_for(client, courier, gate)
     clock.advance(seconds=20)
-    guesses = [f"{number:06d}" for number in range(1, 8) if f"{number:06d}" != right][:6]
+    guesses = [wrong(number, right) for number in range(6)]
     scans = [
         gate.offline(digits, place, clock(), verdict="check", reason="spoken_code", outcome="let_in")
         for place, digits in enumerate([*guesses, right], start=1)
@@ -189,10 +187,7 @@ async def test_guessed_digits_are_limited_in_uploads_too(
 async def test_digits_that_were_brought_in_are_still_good_for_who_reads_them_out(
     client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
 ) -> None:
-    spoken = await client.post(
-        "/v1/codes/spoken", json={"gate_id": str(gate.gate_id)}, headers=courier.headers
-    )
-    digits = spoken.json()["digits"]
+    digits = await digits_for(client, courier, gate)
     clock.advance(seconds=20)
     taken = gate.offline(digits, 1, clock(), verdict="check", reason="spoken_code")
     (result,) = await upload(client, gate, taken)
@@ -332,20 +327,11 @@ async def test_uploaded_guesses_lock_nobody_else(
     client: httpx.AsyncClient, clock: SettableClock, gate: WorkingGate, courier: WorkingCourier
 ) -> None:
     """Neither digits that are typed online now, nor right ones of an hour before."""
-
-    async def digits() -> str:
-        reply = await client.post(
-            "/v1/codes/spoken", json={"gate_id": str(gate.gate_id)}, headers=courier.headers
-        )
-        text: str = reply.json()["digits"]
-        return text
-
     told = {"verdict": "check", "reason": "spoken_code", "outcome": "let_in"}
-    early, taken = await digits(), clock() + timedelta(seconds=10)
+    early, taken = await digits_for(client, courier, gate), clock() + timedelta(seconds=10)
     clock.advance(minutes=20)
-    now = await digits()
-    wrong = [f"{number:06d}" for number in range(1, 9) if f"{number:06d}" not in {early, now}][:5]
-    guesses = [gate.offline(text, place, clock()) | told for place, text in enumerate(wrong, start=1)]
+    now = await digits_for(client, courier, gate)
+    guesses = [gate.offline(wrong(place, early, now), place, clock()) | told for place in range(1, 6)]
     await upload(client, gate, *guesses)
     assert await scan(client, gate, now) == ("check", "spoken_code")
     (result,) = await upload(client, gate, gate.offline(early, 6, taken) | told)

@@ -26,7 +26,6 @@ from app.services.accounts.passwords import hashes
 from app.services.accounts.rules import fits_password, normal_login
 from app.services.accounts.sign_ins import end_all_sign_ins
 from app.services.accounts.staff_sign_in import OpenWork, password_hash_after_count
-from app.services.accounts.standing_down import end_shifts
 from app.work import OpenSignedWork, Scope, Work
 
 SETUP_LIFETIME = timedelta(hours=72)
@@ -139,8 +138,6 @@ async def end_staff(work: Work, *, account_id: UUID, reason: str) -> None:
     account.ended_at = work.now
     account.setup_digest = account.setup_expires_at = None
     audit.record(work, "accounts.staff_ended", subject_kind="account", subject_id=account_id, reason=reason)
-    # Shifts before sign-ins, as whoever relieves a guard ends them.
-    await end_shifts(work, account_id=account_id, cause="account ended")
     await end_all_sign_ins(work, account_id=account_id, reason="account ended")
     await work.session.flush()
 

@@ -25,8 +25,6 @@ from app.work import Work
 
 ANNULLED_WITHIN = timedelta(minutes=15)
 """A mistake is noticed while the courier is still there; later a changed record would be a falsified one."""
-
-
 TOLD_WITHIN = timedelta(hours=24)
 """After a day nobody remembers what was done, and an outcome would be an entry made up."""
 
