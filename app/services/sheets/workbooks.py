@@ -7,9 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn, Protocol, cast
 from xml.parsers import expat
 
-import openpyxl
-from openpyxl.utils.cell import range_boundaries
-
 from app.services.sheets.tables import Cells, SheetFault, UnreadableSheet
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -72,6 +69,8 @@ def is_workbook(data: bytes) -> bool:
 
 def workbook_tables(data: bytes) -> Iterator[Iterator[Cells]]:
     """The rows of each visible sheet. Raises UnreadableSheet, whatever openpyxl raises."""
+    import openpyxl  # late: a twelfth of a server's start, for what comes once a month
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _inspect(archive)
@@ -145,6 +144,8 @@ def _rows(sheet: _StreamedSheet, archive: zipfile.ZipFile) -> Iterator[Cells]:
 
 def _merged_rows(archive: zipfile.ZipFile, path: str) -> Sequence[tuple[int, int]]:
     """First and last row of every merged range in order, which openpyxl leaves out when it streams."""
+    from openpyxl.utils.cell import range_boundaries
+
     spans: list[tuple[int, int]] = []
 
     def note(name: str, attributes: dict[str, str]) -> None:
