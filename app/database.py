@@ -143,8 +143,8 @@ class Database:
     @asynccontextmanager
     async def _begun(self, *, write: bool) -> AsyncIterator[AsyncSession]:
         if not write:
-            async with self._reading.connect() as connection, _session_on(connection) as session:
-                keep_driver(session, await _driver_on(connection))
+            async with _connected(self._reading) as connection, _session_on(connection) as session:
+                keep_driver(session, await _driver_on(connection, write=False))
                 try:
                     yield session
                 except TimeoutError as error:
@@ -153,7 +153,7 @@ class Database:
                 _require_unwritten(session)
             return
         async with (
-            self._writing.connect() as connection,
+            _connected(self._writing) as connection,
             self._transaction(connection) as driver,
             _session_on(connection) as session,
             session.begin(),
@@ -208,7 +208,7 @@ class BoundDatabase(Database):
             session.begin(),
         ):
             await session.connection()  # sets the savepoint
-            keep_driver(session, await _driver_on(self._connection))
+            keep_driver(session, await _driver_on(self._connection, write=write))
             yield session
             if not write:
                 _require_unwritten(session)
@@ -223,8 +223,33 @@ def insert_into(session: AsyncSession, table: Any) -> postgresql.Insert | sqlite
     return sqlite.insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def _session_on(connection: AsyncConnection) -> AsyncSession:
-    return AsyncSession(connection, expire_on_commit=False, autoflush=False)
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    connection = await engine.connect()
+    try:
+        yield connection
+    finally:
+        await _close(connection)
+
+
+@asynccontextmanager
+async def _session_on(connection: AsyncConnection) -> AsyncIterator[AsyncSession]:
+    session = AsyncSession(connection, expire_on_commit=False, autoflush=False)
+    try:
+        yield session
+    finally:
+        await _close(session)
+
+
+async def _close(either: AsyncConnection | AsyncSession) -> None:
+    """Closes it: by a task that nobody cuts off, as SQLAlchemy would, where there is a transaction to end.
+
+    Where there is none nothing is waited for, and a task for each would cost as much as a statement.
+    """
+    if either.in_transaction():
+        await asyncio.shield(asyncio.create_task(either.close()))
+    else:
+        await either.close()
 
 
 async def _dispose(engine: AsyncEngine) -> None:
@@ -243,9 +268,9 @@ def _require_unwritten(session: AsyncSession) -> None:
         raise RuntimeError("a session that only reads was written to")
 
 
-async def _driver_on(connection: AsyncConnection) -> Driver:
+async def _driver_on(connection: AsyncConnection, *, write: bool) -> Driver:
     if connection.dialect.name == "sqlite":
-        return await sqlite_driver.driver_on(connection)
+        return await sqlite_driver.driver_on(connection, at_once=not write)
     return await postgresql_driver.driver_on(connection)
 
 
@@ -256,8 +281,9 @@ def _sqlite_engine(url: str, *, pool_size: int, write: bool) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
+        pool_use_lifo=True,  # the pages that one connection has at hand serve the next request
         pool_reset_on_return=None,  # every transaction is ended by who began it
-        connect_args={"timeout": BUSY_SECONDS},
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},  # the loop reads on them too
     )
 
     @event.listens_for(engine.sync_engine, "connect")

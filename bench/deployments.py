@@ -140,15 +140,14 @@ class Ground:
         made: list[list[bytes]] = [[] for _ in self.gates]
         for turn in range(count):
             slot, courier = divmod(turn, COURIERS)
-            code = codes.sign_code(
+            (code,) = codes.sign_codes(
+                [(self.couriers[courier].handle, latest - slot)],
                 iss=self._deployment.settings.issuer,
-                sub=self.couriers[courier].handle,
-                iat=latest - slot,
                 ttl=LIFE_UNITS + self._runs,  # no run may meet the codes of another
                 jti_key=self._deployment.secrets.jti_key.get_secret_value(),
                 key=self._key,
             )
-            text = codes.symbol_text(code, self._deployment.settings.link_prefix)
+            text = code.symbol_text(self._deployment.settings.link_prefix)
             made[turn % len(made)].append(request(self.gates[turn % len(made)], text))
         return made
 

@@ -1,7 +1,7 @@
 """SQLite by aiosqlite itself: one step of its thread for a statement, where SQLAlchemy takes four."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -205,6 +205,8 @@ class SqliteDriver:
 
     connection: AsyncConnection
     raw: aiosqlite.Connection
+    at_once: bool
+    """Whether statements are carried out where they are asked, past the connection's thread (ADR 0014)."""
 
     async def fetch(self, statement: Executable, parameters: Parameters) -> Sequence[Any] | None:
         """All rows, or None; see `Driver`."""
@@ -214,7 +216,12 @@ class SqliteDriver:
         text, values = plan.filled(parameters)
         announce(self.connection, text, values)
         try:
-            return list(map(plan.row, await self.raw.execute_fetchall(text, values)))
+            if self.at_once:
+                # The connection within aiosqlite's, which hands it to nobody.
+                rows: Iterable[Any] = self.raw._conn.execute(text, values)  # noqa: SLF001
+            else:
+                rows = await self.raw.execute_fetchall(text, values)
+            return list(map(plan.row, rows))
         except BaseException as error:
             await self._fail(text, error)
             raise
@@ -242,12 +249,12 @@ def _insertion(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[
     return text, [(name, _binding(table.c[name].type, dialect)[0]) for name in names]
 
 
-async def driver_on(connection: AsyncConnection) -> SqliteDriver:
-    """The driver of a connection."""
+async def driver_on(connection: AsyncConnection, *, at_once: bool) -> SqliteDriver:
+    """The driver of a connection. `at_once` is for what never waits for a lock: a session that only reads."""
     raw = (await connection.get_raw_connection()).driver_connection
     if not isinstance(raw, aiosqlite.Connection):
         raise TypeError(raw)
-    return SqliteDriver(connection, raw)
+    return SqliteDriver(connection, raw, at_once)
 
 
 @asynccontextmanager
@@ -257,7 +264,7 @@ async def transaction_of(connection: AsyncConnection, begin: str) -> AsyncIterat
     SQLAlchemy may have ended it before, with what it wrote itself. A connection of which it is not certain
     that the transaction has ended is given to nobody else.
     """
-    driver = await driver_on(connection)
+    driver = await driver_on(connection, at_once=False)
     try:
         await driver.raw.execute_fetchall(begin)
         yield driver

@@ -12,6 +12,7 @@ from app.database import Database
 from app.services.codes import format as code_format
 from app.services.codes.format import UnreadableCode
 from app.settings import Secrets, Settings
+from tests.factories.codes import base32, symbol_text
 from tests.factories.scans import WorkingGate, bring_courier, mint, open_gate
 from tests.mutations import ORDER, mutations_of_code, mutations_of_token
 from tests.processes import Process, start_processes
@@ -107,11 +108,11 @@ async def test_another_signature_and_other_spellings_are_the_same_code(
         code.iss, code.kid, code.sub, code.iat, code.ttl, code.jti, r + (ORDER - s).to_bytes(32, "big")
     )
     spellings = [
-        code_format.symbol_text(resigned, prefixes[0]),
+        symbol_text(resigned, prefixes[0]),
         code_format.expand(resigned),
         code_format.expand(code),
         text.lower(),
-        f"]Q1 {code_format.base32(code)}\r\n",
+        f"]Q1 {base32(code)}\r\n",
     ]
     body = gate.scan(text)
     first = (await client.post("/v1/scans", json=body, headers=gate.guard)).json()

@@ -6,9 +6,9 @@ from joserfc.jwk import ECKey
 
 from app.runtime import Runtime
 from app.services import tokens
-from app.services.codes import format as code_format
 from app.services.keys.errors import KeySetInvalid
 from app.services.keys.lifecycle import trust_issuer, withdraw_key
+from tests.factories.codes import base32, sign_code
 from tests.factories.gate_rules import condition, kinds, make_rules
 from tests.factories.scans import WorkingGate
 from tests.factories.work import seeding
@@ -33,10 +33,8 @@ def code_of(runtime: Runtime, key: ECKey, *, issued: int = 0) -> str:
     """A code that the other city made `issued` seconds from now."""
     signing = tokens.from_pem(key.as_pem(private=True), "0a")
     iat = int(runtime.clock().timestamp()) + issued
-    code = code_format.sign_code(
-        iss=ELSEWHERE, sub=b"stranger", iat=iat, ttl=12, jti_key=bytes(32), key=signing
-    )
-    return code_format.base32(code)
+    code = sign_code(iss=ELSEWHERE, sub=b"stranger", iat=iat, ttl=12, jti_key=bytes(32), key=signing)
+    return base32(code)
 
 
 async def verdict(client: httpx.AsyncClient, gate: WorkingGate, code: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from app.services.keys.ring import load_key_states
 from app.settings import Settings
 from app.work import Actor, begin_work
 from tests.clocks import SettableClock
+from tests.factories.codes import base32, sign_code
 from tests.factories.scans import WorkingCourier, WorkingGate, mint, open_gate
 from tests.factories.settings import make_settings
 
@@ -210,7 +211,7 @@ async def test_forged_and_foreign_codes_are_refused(
         fields = {
             name: getattr(code, name) for name in ("iss", "kid", "sub", "iat", "ttl", "jti", "signature")
         }
-        return code_format.base32(code_format.Code(**{**fields, **changed}))
+        return base32(code_format.Code(**{**fields, **changed}))
 
     reasons = {
         "forged": spelled(sub=bytes(8)),
@@ -233,10 +234,8 @@ async def test_after_a_key_was_withdrawn_our_own_codes_are_checked_and_forgeries
         leaked = runtime.ring.signing(await load_key_states(work.session, work.now), "5000")
         await withdraw_key(work, kid=key.kid, reason="leaked")
     code = code_format.parse_code_text(text, ["https://hx.example.cn/c/"])
-    forgery = code_format.sign_code(
-        iss="5000", sub=code.sub, iat=code.iat, ttl=code.ttl, jti_key=bytes(32), key=leaked
-    )
-    answer = (await scan(client, gate, code_format.base32(forgery))).json()
+    forgery = sign_code(iss="5000", sub=code.sub, iat=code.iat, ttl=code.ttl, jti_key=bytes(32), key=leaked)
+    answer = (await scan(client, gate, base32(forgery))).json()
     assert (answer["verdict"], answer["reason"]) == ("refuse", "key_withdrawn")
     answer = (await scan(client, gate, text)).json()
     assert (answer["verdict"], answer["reason"]) == ("check", "key_withdrawn")

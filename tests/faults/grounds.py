@@ -17,12 +17,12 @@ from app.database import Database, fetch
 from app.models.couriers import DayHandle
 from app.models.scans import CodeUse, Scan
 from app.runtime import Runtime
-from app.services.codes import format as code_format
 from app.services.codes.minting import LIFE_UNITS, day_handle
 from app.services.keys.ring import load_key_states
 from app.services.tokens import SigningKey
 from app.settings import Secrets
 from app.work import Deployment
+from tests.factories.codes import sign_code, symbol_text
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, open_gate
 from tests.factories.settings import make_settings
 from tests.factories.work import seeding
@@ -57,7 +57,7 @@ class Ground:
         for number in itertools.count():
             now = int(time.time())
             turn, place = divmod(number, len(mine))
-            code = code_format.sign_code(
+            code = sign_code(
                 iss=settings.issuer,
                 sub=self.handles[service_day(from_epoch(now), settings.zone)][mine[place]],
                 iat=now,
@@ -66,7 +66,7 @@ class Ground:
                 key=self.key,
             )
             yield self.gates[gate].scan(
-                code_format.symbol_text(code, settings.link_prefix),
+                symbol_text(code, settings.link_prefix),
                 device_time=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             )
 

@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from app.api.openapi_words import WORDS
 from app.models.scans import Direction, Outcome, Verdict
-from app.services.codes.format import CODE_TYPE, UnreadableCode, expand, parse_code_text, sign_code
+from app.services.codes.format import CODE_TYPE, UnreadableCode, expand, parse_code_text
 from app.services.scans.receipts import Receipt, ReceiptedEntry
 from app.services.statements import LONGEST_STATEMENT, ORDER, StatementKeys, StatementType, derive_key
 from app.services.tokens import (
@@ -37,6 +37,7 @@ from app.services.tokens import (
     to_pem,
     verify_jws,
 )
+from tests.factories.codes import sign_code
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden_receipts.json").read_bytes())
 SAMPLES: list[dict[str, Any]] = GOLDEN["samples"]

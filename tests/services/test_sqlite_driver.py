@@ -2,15 +2,18 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import aiosqlite
 import pytest
-from sqlalchemy import literal, select, text
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.database import Database
+from app.database import Database, fetch
 from app.errors import Unavailable
+from app.services.keys.ring import KEYS
 
 PATIENCE = 5
 
@@ -46,3 +49,28 @@ async def test_a_lock_that_does_not_come_free_is_an_absent_database(own_database
                     pass
     async with asyncio.timeout(PATIENCE), own_database.session() as session:
         assert await session.scalar(select(literal(1))) == 1
+
+
+THREAD = select(func.thread_of_this())
+"""Made once, so that the driver carries it out from the second time on."""
+
+
+@pytest.mark.parametrize("write", [False, True])
+async def test_the_loop_reads_itself_and_never_waits_for_a_lock(
+    own_database: Database, *, write: bool
+) -> None:
+    async with own_database.session(write=write) as session:
+        raw = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert isinstance(raw, aiosqlite.Connection)
+        await raw.create_function("thread_of_this", 0, threading.get_ident)
+        await fetch(session, THREAD)
+        ((thread,),) = await fetch(session, THREAD)
+    assert (thread == threading.get_ident()) is not write
+
+
+async def test_a_lock_keeps_nobody_from_reading(own_database: Database) -> None:
+    with locked(own_database):
+        async with asyncio.timeout(PATIENCE):
+            for _ in range(3):
+                async with own_database.session(write=False) as session:
+                    await fetch(session, KEYS)

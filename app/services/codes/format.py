@@ -27,6 +27,7 @@ UNSIGNED: Final = 23
 FORMAT_VERSION: Final = 1
 ALG_ES256: Final = 1
 """Low nibble of the first byte; 2 is reserved for SM2."""
+FIRST: Final = bytes((FORMAT_VERSION << 4 | ALG_ES256,))
 
 TTL_UNIT: Final = 5
 """Seconds, so that one byte of ttl reaches beyond the ten minutes of a wallet."""
@@ -87,6 +88,9 @@ class Cause(StrEnum):
     """A printed card of which a character was misread or mistyped."""
 
 
+UNFIT: Final = "A field of the code does not fit its place."
+
+
 class UnreadableCode(Exception):
     """The text is not a code; whether one is genuine is another question."""
 
@@ -126,17 +130,9 @@ class Code:
     """ECDSA r then s, 32 bytes each."""
 
     def __post_init__(self) -> None:
-        if not (
-            ISS.fullmatch(self.iss)
-            and KID.fullmatch(self.kid)
-            and len(self.sub) == HANDLE_BYTES
-            and 0 <= self.iat < 1 << 32
-            and 0 <= self.ttl < 1 << 8
-            and len(self.jti) == JTI_BYTES
-            and len(self.signature) == SIGNATURE_BYTES
-        ):
-            message = "A field of the code does not fit its place."
-            raise ValueError(message)
+        _require_fit(self.iss, self.kid, self.sub, self.iat, self.ttl)
+        if len(self.jti) != JTI_BYTES or len(self.signature) != SIGNATURE_BYTES:
+            raise ValueError(UNFIT)
 
     @property
     def exp(self) -> int:
@@ -149,15 +145,21 @@ class Code:
         return bytes.fromhex(self.iss + self.kid) + self.sub + self.jti
 
 
+def _require_fit(iss: str, kid: str, sub: bytes, iat: int, ttl: int) -> None:
+    if not (
+        ISS.fullmatch(iss)
+        and KID.fullmatch(kid)
+        and len(sub) == HANDLE_BYTES
+        and 0 <= iat < 1 << 32
+        and 0 <= ttl < 1 << 8
+    ):
+        raise ValueError(UNFIT)
+
+
 def pack(code: Code) -> bytes:
     """The 87 bytes that the symbol carries."""
     return b"".join(
-        (
-            bytes((FORMAT_VERSION << 4 | ALG_ES256,)),
-            _identified(code.iss, code.kid, code.sub, code.iat, code.ttl),
-            code.jti,
-            code.signature,
-        )
+        (FIRST, _identified(code.iss, code.kid, code.sub, code.iat, code.ttl), code.jti, code.signature)
     )
 
 
@@ -185,16 +187,6 @@ def unpack(packed: bytes) -> Code:
         jti=packed[17:UNSIGNED],
         signature=packed[UNSIGNED:],
     )
-
-
-def base32(code: Code) -> str:
-    """The 140 characters of the symbol's second segment: RFC 4648 alphabet, upper case, no padding."""
-    return to_base32(pack(code))
-
-
-def symbol_text(code: Code, prefix: str) -> str:
-    """What the symbol says: the link prefix and the base32."""
-    return prefix + base32(code)
 
 
 def expand(code: Code) -> str:
@@ -325,7 +317,11 @@ def handle(day_key: bytes, courier_id: UUID) -> bytes:
 
 def jti(jti_key: bytes, *, iss: str, kid: str, sub: bytes, iat: int, ttl: int) -> bytes:
     """The 6 bytes by which the issuer's server knows its own codes: HMAC over bytes 1 to 16 of the code."""
-    return hmac.digest(jti_key, _identified(iss, kid, sub, iat, ttl), "sha256")[:JTI_BYTES]
+    return _jti(jti_key, _identified(iss, kid, sub, iat, ttl))
+
+
+def _jti(jti_key: bytes, identified: bytes) -> bytes:
+    return hmac.digest(jti_key, identified, "sha256")[:JTI_BYTES]
 
 
 def _identified(iss: str, kid: str, sub: bytes, iat: int, ttl: int) -> bytes:
@@ -339,27 +335,38 @@ def is_ours(code: Code, jti_key: bytes) -> bool:
     return hmac.compare_digest(code.jti, expected)
 
 
-def sign_code(*, iss: str, sub: bytes, iat: int, ttl: int, jti_key: bytes, key: SigningKey) -> Code:
-    """A fresh code under `key`; `ttl` counts units of 5 s.
+@dataclass(frozen=True, slots=True)
+class SignedCode:
+    """A code as it is handed out, in both forms."""
+
+    packed: bytes
+    """The 87 bytes that the symbol carries."""
+    jws: str
+
+    def symbol_text(self, prefix: str) -> str:
+        """What the symbol says: the link prefix and the base32."""
+        return prefix + to_base32(self.packed)
+
+
+def sign_codes(
+    slots: Iterable[tuple[bytes, int]], *, iss: str, ttl: int, jti_key: bytes, key: SigningKey
+) -> list[SignedCode]:
+    """Fresh codes under `key`, one for each handle and `iat` of `slots`; `ttl` counts units of 5 s.
+
+    What both forms hold is written once.
 
     Raises:
         ValueError: a field does not fit its place in the code.
     """
-    return sign_and_expand(iss=iss, sub=sub, iat=iat, ttl=ttl, jti_key=jti_key, key=key)[0]
-
-
-def sign_and_expand(
-    *, iss: str, sub: bytes, iat: int, ttl: int, jti_key: bytes, key: SigningKey
-) -> tuple[Code, str]:
-    """What `sign_code` and `expand` make, without writing out twice what is signed."""
-    try:
-        named = jti(jti_key, iss=iss, kid=key.kid, sub=sub, iat=iat, ttl=ttl)
-    except OverflowError as error:
-        raise ValueError(*error.args) from error
-    signed = _signing_input(iss=iss, kid=key.kid, sub=sub, iat=iat, exp=iat + TTL_UNIT * ttl, jti=named)
-    signature = tokens.sign(signed, key)
-    code = Code(iss=iss, kid=key.kid, sub=sub, iat=iat, ttl=ttl, jti=named, signature=signature)
-    return code, _compact(signed, signature)
+    codes = []
+    for sub, iat in slots:
+        _require_fit(iss, key.kid, sub, iat, ttl)
+        identified = _identified(iss, key.kid, sub, iat, ttl)
+        jti = _jti(jti_key, identified)
+        signed = _signing_input(iss=iss, kid=key.kid, sub=sub, iat=iat, exp=iat + TTL_UNIT * ttl, jti=jti)
+        signature = tokens.sign(signed, key)
+        codes.append(SignedCode(FIRST + identified + jti + signature, _compact(signed, signature)))
+    return codes
 
 
 def verify_code(code: Code, key: VerifyingKey) -> bool:

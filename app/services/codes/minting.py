@@ -96,20 +96,22 @@ async def mint_codes(
     if missing := dict(handles.items() - stored):
         async with open_work(write=True) as writing:
             await _store_handles(writing, courier.id, missing)
-    minted = []
-    for start, day in zip(starts, days, strict=True):
-        code, jws = code_format.sign_and_expand(
-            iss=settings.issuer, sub=handles[day], iat=start, ttl=LIFE_UNITS, jti_key=jti_key, key=key
+    signed = code_format.sign_codes(
+        [(handles[day], start) for day, start in zip(days, starts, strict=True)],
+        iss=settings.issuer,
+        ttl=LIFE_UNITS,
+        jti_key=jti_key,
+        key=key,
+    )
+    return [
+        MintedCode(
+            text=code.symbol_text(settings.link_prefix),
+            jws=code.jws,
+            valid_from=from_epoch(start),
+            valid_until=from_epoch(start + code_format.TTL_UNIT * LIFE_UNITS),
         )
-        minted.append(
-            MintedCode(
-                text=code_format.symbol_text(code, settings.link_prefix),
-                jws=jws,
-                valid_from=from_epoch(code.iat),
-                valid_until=from_epoch(code.exp),
-            )
-        )
-    return minted
+        for code, start in zip(signed, starts, strict=True)
+    ]
 
 
 def day_handle(work: Work, day: date, courier_id: UUID, codes_from: datetime | None = None) -> bytes:
