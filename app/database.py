@@ -144,7 +144,7 @@ class Database:
     async def _begun(self, *, write: bool) -> AsyncIterator[AsyncSession]:
         if not write:
             async with _connected(self._reading) as connection, _session_on(connection) as session:
-                keep_driver(session, await _driver_on(connection, write=False))
+                keep_driver(session, await _driver_on(connection))
                 try:
                     yield session
                 except TimeoutError as error:
@@ -208,7 +208,7 @@ class BoundDatabase(Database):
             session.begin(),
         ):
             await session.connection()  # sets the savepoint
-            keep_driver(session, await _driver_on(self._connection, write=write))
+            keep_driver(session, await _driver_on(self._connection))
             yield session
             if not write:
                 _require_unwritten(session)
@@ -268,9 +268,9 @@ def _require_unwritten(session: AsyncSession) -> None:
         raise RuntimeError("a session that only reads was written to")
 
 
-async def _driver_on(connection: AsyncConnection, *, write: bool) -> Driver:
+async def _driver_on(connection: AsyncConnection) -> Driver:
     if connection.dialect.name == "sqlite":
-        return await sqlite_driver.driver_on(connection, at_once=not write)
+        return await sqlite_driver.driver_on(connection)
     return await postgresql_driver.driver_on(connection)
 
 

@@ -3,6 +3,7 @@
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -12,8 +13,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """By name; of an insertion on SQLite, its rows."""
 Processor = Callable[[Any], Any]
-Columns = Sequence[tuple[str, Processor | None]]
-"""Of a row: name, and what makes a value of ours one of the driver."""
+Writer = Callable[[Mapping[str, Any]], Sequence[Any]]
+"""Takes the values that the driver is given out of a row."""
 PlanT = TypeVar("PlanT")
 
 
@@ -49,20 +50,27 @@ def compiled_of(statement: Select[Any] | Insert, dialect: Dialect) -> SQLCompile
 def row_reader(names: Iterable[str | None], read: Sequence[Processor | None]) -> Processor:
     """What makes a named tuple of a row: `read` makes a value of the driver one of ours."""
     row: Any = namedtuple("Row", [name or "_" for name in names], rename=True)  # type: ignore[misc] # noqa: PYI024 - known only now
-    converted = [(place, process) for place, process in enumerate(read) if process is not None]
+    converted = _converted(read)
     make = partial(tuple.__new__, row)
-    if not converted:
-        return make
-
-    def reader(record: Any) -> Any:
-        values = list(record)
-        for place, process in converted:
-            values[place] = process(values[place])
-        return make(values)
-
-    return reader
+    return (lambda record: make(_convert(record, converted))) if converted else make
 
 
-def row_values(row: Mapping[str, Any], columns: Columns) -> list[Any]:
-    """The values of a row that is stored, in the order of `columns`."""
-    return [row[name] if process is None else process(row[name]) for name, process in columns]
+def row_writer(columns: Iterable[tuple[str, Processor | None]]) -> Writer:
+    """What takes the values of `columns` out of a row that is stored, as ones of the driver."""
+    names, write = zip(*columns, strict=True)
+    converted = _converted(write)
+    take = itemgetter(*names)
+    if len(names) == 1:
+        return lambda row: _convert((take(row),), converted)
+    return (lambda row: _convert(take(row), converted)) if converted else take
+
+
+def _converted(processes: Iterable[Processor | None]) -> Sequence[tuple[int, Processor]]:
+    return [(place, process) for place, process in enumerate(processes) if process is not None]
+
+
+def _convert(row: Iterable[Any], converted: Iterable[tuple[int, Processor]]) -> list[Any]:
+    values = list(row)
+    for place, process in converted:
+        values[place] = process(values[place])
+    return values

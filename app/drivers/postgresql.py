@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from app.drivers.connections import announce, fail
-from app.drivers.plans import Columns, Parameters, Plans, Processor, compiled_of, row_reader, row_values
+from app.drivers.plans import Parameters, Plans, Processor, Writer, compiled_of, row_reader, row_writer
 from app.models.base import Instant
 
 
@@ -121,8 +121,7 @@ class PostgresDriver:
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Inserts `rows` by COPY; see `Driver`."""
         names = tuple(rows[0])
-        columns = _columns(table, names, self.connection.dialect)
-        records = [row_values(row, columns) for row in rows]
+        records = list(map(_writer(table, names, self.connection.dialect), rows))
         text = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
         announce(self.connection, text, records)
         try:
@@ -142,8 +141,8 @@ class PostgresDriver:
 
 
 @lru_cache
-def _columns(table: Table, names: tuple[str, ...], dialect: Dialect) -> Columns:
-    return [(name, _binding(table.c[name].type, dialect)) for name in names]
+def _writer(table: Table, names: tuple[str, ...], dialect: Dialect) -> Writer:
+    return row_writer((name, _binding(table.c[name].type, dialect)) for name in names)
 
 
 class NothingStored(RuntimeError):

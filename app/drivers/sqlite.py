@@ -1,11 +1,12 @@
-"""SQLite by aiosqlite itself: one step of its thread for a statement, where SQLAlchemy takes four."""
+"""SQLite past aiosqlite's thread, which is left what waits: the write lock and the disk (ADR 0014)."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Self
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from sqlalchemy.sql.sqltypes import TupleType
 from sqlalchemy.types import TypeEngine
 
 from app.drivers.connections import announce, fail
-from app.drivers.plans import Columns, Parameters, Plans, Processor, compiled_of, row_reader, row_values
+from app.drivers.plans import Parameters, Plans, Processor, Writer, compiled_of, row_reader, row_writer
 from app.models.base import Instant
 
 KEPT = 16_384
@@ -103,7 +104,8 @@ class _Insertion:
 
     head: str
     tail: str
-    columns: Columns
+    width: int
+    values: Writer
     row: Processor
     """Makes a named tuple of a row."""
 
@@ -114,13 +116,13 @@ class _Insertion:
         if not found or "?" in tail:
             return None
         columns = [(name, _binding(compiled.binds[name].type, dialect)[0]) for name in names]
-        return cls(head, tail, columns, _reader(statement, dialect))
+        return cls(head, tail, len(columns), row_writer(columns), _reader(statement, dialect))
 
     def filled(self, parameters: Parameters) -> tuple[str, list[Any]]:
         """The text for as many rows as are given, and what goes with it."""
         assert not isinstance(parameters, Mapping)  # noqa: S101 - see `Parameters`
-        text = self.head + _rows(len(self.columns), len(parameters)) + self.tail
-        return text, [value for row in parameters for value in row_values(row, self.columns)]
+        text = self.head + _rows(self.width, len(parameters)) + self.tail
+        return text, list(chain.from_iterable(map(self.values, parameters)))
 
 
 def _rows(width: int, count: int) -> str:
@@ -201,12 +203,10 @@ def _moment_of(value: str | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class SqliteDriver:
-    """aiosqlite's own connection."""
+    """SQLite's own connection."""
 
     connection: AsyncConnection
     raw: aiosqlite.Connection
-    at_once: bool
-    """Whether statements are carried out where they are asked, past the connection's thread (ADR 0014)."""
 
     async def fetch(self, statement: Executable, parameters: Parameters) -> Sequence[Any] | None:
         """All rows, or None; see `Driver`."""
@@ -216,26 +216,26 @@ class SqliteDriver:
         text, values = plan.filled(parameters)
         announce(self.connection, text, values)
         try:
-            if self.at_once:
-                # The connection within aiosqlite's, which hands it to nobody.
-                rows: Iterable[Any] = self.raw._conn.execute(text, values)  # noqa: SLF001
-            else:
-                rows = await self.raw.execute_fetchall(text, values)
-            return list(map(plan.row, rows))
+            return list(map(plan.row, self._bare.execute(text, values)))
         except BaseException as error:
             await self._fail(text, error)
             raise
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Inserts `rows`; see `Driver`."""
-        text, columns = _insertion(table, tuple(rows[0]), self.connection.dialect)
-        values = [row_values(row, columns) for row in rows]
+        text, write = _insertion(table, tuple(rows[0]), self.connection.dialect)
+        values = list(map(write, rows))
         announce(self.connection, text, values)
         try:
-            await self.raw.executemany(text, values)
+            self._bare.executemany(text, values)
         except BaseException as error:
             await self._fail(text, error)
             raise
+
+    @property
+    def _bare(self) -> sqlite3.Connection:
+        """The connection within aiosqlite's, which hands it to nobody."""
+        return self.raw._conn  # noqa: SLF001
 
     async def _fail(self, statement: str, error: BaseException) -> None:
         await fail(
@@ -244,17 +244,17 @@ class SqliteDriver:
 
 
 @lru_cache
-def _insertion(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Columns]:
+def _insertion(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Writer]:
     text = f"INSERT INTO {table.name} ({', '.join(names)}) {_rows(len(names), 1)}"
-    return text, [(name, _binding(table.c[name].type, dialect)[0]) for name in names]
+    return text, row_writer((name, _binding(table.c[name].type, dialect)[0]) for name in names)
 
 
-async def driver_on(connection: AsyncConnection, *, at_once: bool) -> SqliteDriver:
-    """The driver of a connection. `at_once` is for what never waits for a lock: a session that only reads."""
+async def driver_on(connection: AsyncConnection) -> SqliteDriver:
+    """The driver of a connection."""
     raw = (await connection.get_raw_connection()).driver_connection
     if not isinstance(raw, aiosqlite.Connection):
         raise TypeError(raw)
-    return SqliteDriver(connection, raw, at_once)
+    return SqliteDriver(connection, raw)
 
 
 @asynccontextmanager
@@ -264,7 +264,7 @@ async def transaction_of(connection: AsyncConnection, begin: str) -> AsyncIterat
     SQLAlchemy may have ended it before, with what it wrote itself. A connection of which it is not certain
     that the transaction has ended is given to nobody else.
     """
-    driver = await driver_on(connection, at_once=False)
+    driver = await driver_on(connection)
     try:
         await driver.raw.execute_fetchall(begin)
         yield driver

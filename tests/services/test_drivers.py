@@ -1,12 +1,10 @@
 """What goes past SQLAlchemy comes to the same as what goes through it."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Float, Integer, Select, bindparam, cast, literal, literal_column, select, type_coerce
+from sqlalchemy import Float, bindparam, cast, literal, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 
 from app.database import Database, fetch
@@ -31,14 +29,6 @@ ALL_KINDS = select(
     literal("甲").label("text"),
 )
 
-NUMBERS = select(literal(1).label("number")).cte("numbers", recursive=True)
-NUMBERS = NUMBERS.union_all(
-    select(NUMBERS.c.number + 1).where(NUMBERS.c.number < bindparam("most", type_=Integer))
-)
-COUNTING: Select[*tuple[Any, ...]] = select(literal_column("count(*)")).select_from(NUMBERS)
-"""Takes as long as it is told to, some hundred nanoseconds a number."""
-MANY = {"postgresql": 1_000_000_000, "sqlite": 3_000_000}
-"""Minutes on PostgreSQL, which is told that nobody waits any more; SQLite counts on to the end."""
 PATIENCE = 5
 
 
@@ -144,20 +134,3 @@ async def test_a_later_row_takes_the_place_of_an_earlier_one_and_not_the_other_w
         assert stored.recorded_at.second == stays
         assert stored.scan == (row["scan"] if second == stays else last)
         last = stored.scan
-
-
-async def test_who_gives_up_waiting_leaves_no_connection_behind(own_database: Database) -> None:
-    async def wait() -> None:
-        async with own_database.session() as session:
-            for _ in range(2):
-                await fetch(session, COUNTING, {"most": 1})
-                await fetch(session, COUNTING, {"most": MANY[own_database.dialect]})
-
-    for _ in range(10):  # more than there are connections
-        task = asyncio.create_task(wait())
-        await asyncio.sleep(0.1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    async with asyncio.timeout(PATIENCE), own_database.session() as session:
-        assert await session.scalar(select(literal(1))) == 1

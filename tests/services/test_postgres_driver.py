@@ -1,10 +1,12 @@
 """What asyncpg carries out past SQLAlchemy comes to the same when it goes wrong."""
 
+import asyncio
 import time
 from contextlib import suppress
+from typing import Any
 
 import pytest
-from sqlalchemy import Float, bindparam, func, literal, select, text
+from sqlalchemy import Float, Integer, Select, bindparam, func, literal, literal_column, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.database import Database, fetch
@@ -111,3 +113,26 @@ async def test_a_statement_that_is_wrong_is_not_an_absent_database(own_database:
 
     with pytest.raises(DBAPIError, match="division by zero"):
         await divide()
+
+
+NUMBERS = func.generate_series(1, bindparam("most", type_=Integer))
+COUNTING: Select[*tuple[Any, ...]] = select(literal_column("count(*)")).select_from(NUMBERS)
+MANY = 1_000_000_000
+"""Numbers that are counted for longer than anybody waits."""
+PATIENCE = 5
+
+
+async def test_who_gives_up_waiting_leaves_no_connection_behind(own_database: Database) -> None:
+    async def wait() -> None:
+        async with own_database.session() as session:
+            for most in (1, 1, MANY):
+                await fetch(session, COUNTING, {"most": most})
+
+    for _ in range(10):  # more than there are connections
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with asyncio.timeout(PATIENCE), own_database.session() as session:
+        assert await session.scalar(select(literal(1))) == 1

@@ -56,7 +56,7 @@ THREAD = select(func.thread_of_this())
 
 
 @pytest.mark.parametrize("write", [False, True])
-async def test_the_loop_reads_itself_and_never_waits_for_a_lock(
+async def test_a_statement_made_once_is_carried_out_where_it_is_asked(
     own_database: Database, *, write: bool
 ) -> None:
     async with own_database.session(write=write) as session:
@@ -65,12 +65,34 @@ async def test_the_loop_reads_itself_and_never_waits_for_a_lock(
         await raw.create_function("thread_of_this", 0, threading.get_ident)
         await fetch(session, THREAD)
         ((thread,),) = await fetch(session, THREAD)
-    assert (thread == threading.get_ident()) is not write
+    assert thread == threading.get_ident()
 
 
-async def test_a_lock_keeps_nobody_from_reading(own_database: Database) -> None:
+async def test_who_waits_for_the_lock_keeps_nobody_from_reading(own_database: Database) -> None:
     with locked(own_database):
+        writer = asyncio.create_task(_store_nothing(own_database))
         async with asyncio.timeout(PATIENCE):
             for _ in range(3):
                 async with own_database.session(write=False) as session:
                     await fetch(session, KEYS)
+        assert not writer.done()
+    async with asyncio.timeout(PATIENCE):
+        await writer
+
+
+async def _store_nothing(database: Database) -> None:
+    async with database.session() as session:
+        await fetch(session, KEYS)
+
+
+async def test_who_gives_up_waiting_for_the_lock_leaves_no_connection_behind(own_database: Database) -> None:
+    async with own_database.session() as session:
+        await session.execute(text("PRAGMA busy_timeout = 500"))  # of the one connection that writes
+    with locked(own_database):
+        task = asyncio.create_task(_store_nothing(own_database))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with asyncio.timeout(PATIENCE):
+        await _store_nothing(own_database)
