@@ -18,7 +18,7 @@ from app.runtime import Runtime
 from app.services.codes.symbol import check_prefix
 from app.services.tokens import require_cryptography_backend
 
-UPLOADS = ("/v1/couriers/me/photo", "/v1/employers/")
+UPLOADS = ("/v1/couriers/me/photo", "/v1/couriers/assisted/", "/v1/employers/")
 """Beneath these paths bodies may be as large as a photo or a roster."""
 OFFLINE_UPLOADS = "/v1/enrolments/"
 """Beneath this path bodies may hold 500 scans, of some 400 bytes each, or twice that as JWS."""

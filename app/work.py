@@ -147,5 +147,7 @@ async def begin_work(
         yield Work(session, now, actor, deployment)
 
 
+OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
+"""Opens a unit of work that writes."""
 OpenSignedWork = Callable[..., AbstractAsyncContextManager[Work]]
 """Opens a unit of work of its own for the signed-in caller: `open_work(write=True)`."""

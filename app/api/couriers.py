@@ -40,7 +40,8 @@ from app.services.couriers.errors import (
     TransitionRefused,
     WeChatRequired,
 )
-from app.services.couriers.photos import InvalidPhoto, UnsupportedPhoto, reencode_photo
+from app.services.couriers.photos import InvalidPhoto, Photo, UnsupportedPhoto, reencode_photo
+from app.services.couriers.portraits import UploadsOwnPhoto
 from app.services.employers.errors import EmployerEnded, UnknownEmployer
 from app.services.limits import DESK, REGISTRATION
 from app.services.masking import InvalidPhone
@@ -151,6 +152,36 @@ async def register_assisted(body: AssistedRegistration, work: ReviewerWriting) -
     return Courier.of(await queries.read_courier(work, courier_id=courier_id))
 
 
+@router.put(
+    "/assisted/{courier_id}/photo",
+    operation_id="couriers_photograph",
+    summary="Photograph somebody without a smartphone · 代为拍照",
+    status_code=status.HTTP_204_NO_CONTENT,
+    openapi_extra=PHOTO_BODY,
+    responses=problem_responses(
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        UploadsOwnPhoto,
+        TransitionRefused,
+        TooManyRequests,
+        InvalidPhoto,
+        UnsupportedPhoto,
+        ContentTooLarge,
+        RequestTimeout,
+    ),
+)
+async def photograph(courier_id: Id, request: Request, open_work: OpenSignedWork) -> None:
+    """Takes the photo that guards compare with who shows a printed card, of a verified courier without an
+    account; as that of one who has one. For reviewers.
+    """
+    async with open_work(write=False) as work:
+        await portraits.require_desk_photo_welcome(work, courier_id=courier_id)
+    portrait = await _drawn(request)
+    async with open_work(write=True) as work:
+        await portraits.keep_desk_photo(work, courier_id=courier_id, portrait=portrait)
+
+
 @router.get(
     "/me",
     operation_id="couriers_read_own",
@@ -230,9 +261,13 @@ async def change_photo(request: Request, open_work: OpenSignedWork) -> None:
     """Takes a JPEG, PNG or WebP, draws it anew without metadata, and shows it to guards. For couriers."""
     async with open_work(write=False) as work:
         await portraits.require_photo_welcome(work)
-    portrait = await to_thread.run_sync(reencode_photo, await request.body(), limiter=DECODERS)
+    portrait = await _drawn(request)
     async with open_work(write=True) as work:
         await portraits.keep_photo(work, portrait=portrait)
+
+
+async def _drawn(request: Request) -> Photo:
+    return await to_thread.run_sync(reencode_photo, await request.body(), limiter=DECODERS)
 
 
 @router.post(

@@ -1,12 +1,13 @@
 """What routers ask for: a unit of work for a caller of the right kind, and the process's parts."""
 
-from collections.abc import AsyncIterator, Callable, MutableMapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app import work
 from app.api.walls import remember_account
 from app.errors import Forbidden, Unauthenticated
 from app.ids import known_id
@@ -14,7 +15,7 @@ from app.models.accounts import Role
 from app.runtime import Runtime
 from app.services.accounts.actors import load_actor
 from app.services.tokens import AccessClaims
-from app.work import Actor, Work, begin_work
+from app.work import Actor, OpenWork, Work, begin_work
 
 bearer = HTTPBearer(
     auto_error=False, description="The access token of a sign-in.", scheme_name="access_token"
@@ -119,8 +120,6 @@ WriteWork = Annotated[Work, writing()]
 """Any signed-in account, writing."""
 PublicReadWork = Annotated[Work, Depends(anonymous_reading, scope="function")]
 
-OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
-
 
 async def anonymous_work(runtime: CurrentRuntime) -> OpenWork:
     """For routes that must first ask another server: opens a writing transaction when it is called."""
@@ -135,7 +134,7 @@ OpenAnonymousWork = Annotated[OpenWork, Depends(anonymous_work)]
 
 async def signed_work(
     request: Request, runtime: CurrentRuntime, claims: CurrentClaims
-) -> Callable[..., AbstractAsyncContextManager[Work]]:
+) -> work.OpenSignedWork:
     """For signed-in routes that must ask another server between two transactions."""
 
     @asynccontextmanager
@@ -148,7 +147,7 @@ async def signed_work(
     return open_work
 
 
-OpenSignedWork = Annotated[Callable[..., AbstractAsyncContextManager[Work]], Depends(signed_work)]
+OpenSignedWork = Annotated[work.OpenSignedWork, Depends(signed_work)]
 """`async with open_work(write=False) as work:`, as often as the route needs."""
 
 AcceptLanguage = Annotated[

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Annotated
 from uuid import UUID
@@ -19,14 +19,12 @@ from app.errors import Unavailable
 from app.ids import new_id
 from app.logs import configure_logs
 from app.services.jobs import SCHEDULES, LeaseLost, Schedule, claim, note_failure, run_piece
-from app.work import Actor, Deployment, Work, begin_work
+from app.work import Actor, Deployment, OpenWork, Work, begin_work
 
 app = typer.Typer()
 
 POLL_SECONDS = 5.0
 """Between two looks at the schedules: a look is a statement a job, and no job is due within minutes."""
-
-OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
 
 
 @app.command()

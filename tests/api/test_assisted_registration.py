@@ -1,12 +1,15 @@
 """Registering somebody at a desk who has no smartphone: by a reviewer, decided by another one."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from PIL import Image
 from sqlalchemy import func, select
 
 from app.database import Database
@@ -29,7 +32,7 @@ from tests.factories.couriers import (
     only_courier,
     staff,
 )
-from tests.factories.scans import open_gate
+from tests.factories.scans import bring_courier, open_gate
 from tests.factories.work import seeding
 from tests.processes import Process, start_processes
 
@@ -297,6 +300,50 @@ async def test_only_reviewers_register_others(
     ):
         reply = await register(client, headers, employer)
         assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
+
+
+async def photograph(client: httpx.AsyncClient, headers: dict[str, str], courier_id: UUID) -> tuple[int, str]:
+    """What becomes of a photo taken at the desk: the status, and the code of a refusal."""
+    drawn = io.BytesIO()
+    Image.new("RGB", (300, 400), "#a06040").save(drawn, "PNG")
+    reply = await client.put(
+        f"/v1/couriers/assisted/{courier_id}/photo",
+        content=drawn.getvalue(),
+        headers=headers | {"content-type": "image/png"},
+    )
+    return reply.status_code, reply.json()["code"] if reply.content else ""
+
+
+async def test_who_was_photographed_at_the_desk_has_a_face_behind_the_printed_card(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    employer: Employer,
+    desk: dict[str, str],
+    reviewer: dict[str, str],
+) -> None:
+    await register(client, desk, employer)
+    courier = await only_courier(runtime)
+    assert await photograph(client, desk, courier.id) == (409, "transition_refused")
+    (review,) = await open_reviews(client, desk)
+    await decide(client, reviewer, review, approve=True)
+    assert await photograph(client, desk, courier.id) == (204, "")
+    cards = f"/v1/couriers/{courier.id}/printed-cards"
+    card = (await client.post(cards, json={"reason": "无智能手机"}, headers=desk)).json()["text"]
+    gate = await open_gate(runtime, name="翠湖苑")
+    scan = await client.post("/v1/scans", json=gate.scan(card), headers=gate.guard)
+    shown = await client.get(scan.json()["identity"]["photo"], headers=gate.guard)
+    assert Image.open(io.BytesIO(shown.content)).size == (300, 400)
+
+
+async def test_nobody_else_says_what_a_courier_with_an_account_looks_like(
+    client: httpx.AsyncClient, runtime: Runtime, employer: Employer, desk: dict[str, str]
+) -> None:
+    theirs = await bring_courier(runtime, serial=7, employer=employer.name)
+    assert await photograph(client, desk, theirs.courier.id) == (409, "uploads_own_photo")
+    assert await photograph(client, desk, uuid4()) == (404, "not_found")
+    for headers in (theirs.headers, await staff(runtime, Role.registrar)):
+        for courier_id in (theirs.courier.id, uuid4()):
+            assert await photograph(client, headers, courier_id) == (403, "forbidden")
 
 
 @pytest.fixture

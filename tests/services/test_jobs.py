@@ -1,8 +1,6 @@
 """Jobs: due when they should be, one at a time, undone with a lost lease, tried again after a failure."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -23,10 +21,8 @@ from app.services.accounts.rules import FAILURES_FORGOTTEN
 from app.services.jobs import LEASE, PIECE, RETRY, REUSE_KNOWN, SCHEDULES, LeaseLost, Schedule
 from app.services.keys.lifecycle import create_first_key, rotate_keys
 from app.settings import Secrets, Settings
-from app.work import Actor, Deployment, Work, begin_work
+from app.work import Actor, Deployment, OpenWork, Work, begin_work
 from tests.clocks import SettableClock
-
-OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
 
 HOUR = timedelta(hours=1)
 

@@ -25,8 +25,8 @@ from app.services.accounts.grants import grant_to_staff
 from app.services.accounts.passwords import hashes
 from app.services.accounts.rules import fits_password, normal_login
 from app.services.accounts.sign_ins import end_all_sign_ins
-from app.services.accounts.staff_sign_in import OpenWork, password_hash_after_count
-from app.work import OpenSignedWork, Scope, Work
+from app.services.accounts.staff_sign_in import password_hash_after_count
+from app.work import OpenSignedWork, OpenWork, Scope, Work
 
 SETUP_LIFETIME = timedelta(hours=72)
 """As an invitation's: it goes from hand to hand and should not lie about."""

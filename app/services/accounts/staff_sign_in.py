@@ -1,7 +1,5 @@
 """Signs in staff by login, password and, where enrolled, a one-time password."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from math import ceil
 
@@ -14,9 +12,8 @@ from app.services.accounts.passwords import hashes
 from app.services.accounts.rules import WIDE, normal_login
 from app.services.accounts.second_factor import use_one_time_password
 from app.services.accounts.sign_ins import Tokens, open_sign_in
-from app.work import Work
+from app.work import OpenWork, Work
 
-OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
 """Opens a writing transaction of its own."""
 
 

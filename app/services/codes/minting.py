@@ -1,8 +1,7 @@
 """Mints codes: one to show now, or a wallet for the next minutes without signal."""
 
 import hmac
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,7 +16,7 @@ from app.models.couriers import Courier, CourierState, DayHandle
 from app.services.codes import format as code_format
 from app.services.couriers.own import claimed_state
 from app.services.keys.ring import KeyRing, load_key_states
-from app.work import Work
+from app.work import OpenSignedWork, Work
 
 LIFE_UNITS = 12
 """Default life: 60 s, in units of 5 s."""
@@ -71,9 +70,7 @@ class MintedCode:
     valid_until: datetime
 
 
-async def mint_codes(
-    open_work: Callable[..., AbstractAsyncContextManager[Work]], *, count: int, ring: KeyRing
-) -> Sequence[MintedCode]:
+async def mint_codes(open_work: OpenSignedWork, *, count: int, ring: KeyRing) -> Sequence[MintedCode]:
     """`count` codes of the signed-in courier, one per 30 s slot, the first valid now.
 
     Reads only, but for the first code of a service day, which stores that day's handle. Raises
