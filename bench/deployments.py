@@ -32,8 +32,8 @@ from bench.load import post
 from tests.databases import postgres_server
 from tests.factories.scans import bring_courier, open_gate
 
-GATES = 64
-"""As many guards scan at a time: one connection each."""
+GATES = 128
+"""As many guards scan at a time: one connection each. A sixth of a district's 756 compounds."""
 COURIERS = 6 * GATES
 """Each goes to one gate only: who is at two compounds within seconds is another case, and a rare one."""
 SLOTS = 50

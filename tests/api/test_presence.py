@@ -66,7 +66,6 @@ async def test_who_entered_is_inside_until_an_exit(
                 "gate_id": str(gate.gate_id),
                 "gate": "东门",
                 "offline": False,
-                "doubtful": False,
                 "identity": {
                     "surname": "甄",
                     "employer": "晨光速运",

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import uvloop
 from typing_extensions import override
 
 from tests.faults.grounds import Ground
@@ -184,6 +185,14 @@ async def flood(
     as there are connections, which must be more than the server takes at a time. Raises TimeoutError
     where a request is not answered at all.
     """
+    # On a loop of its own that is twice as fast: whatever the crowd takes of the cores the server lacks.
+    running = _flood(port, ground, connections=connections, seconds=seconds, rate=rate)
+    return await asyncio.to_thread(uvloop.run, running)
+
+
+async def _flood(
+    port: int, ground: Ground, *, connections: int, seconds: float, rate: float | None
+) -> Flooded:
     flood = _Flood(port, ground, connections=connections, paced=rate is not None)
     await flood.connect()
     begun = last = time.monotonic()

@@ -25,8 +25,6 @@ class Present(Response):
     """Its name."""
     offline: bool
     """Whether the device decided alone and told of it later."""
-    doubtful: bool
-    """Whether `since` is in doubt (docs/offline.md, section 6)."""
     identity: Identity | None
     """What the guard saw; null where the person was erased."""
 
@@ -39,7 +37,6 @@ class Present(Response):
             gate_id=found.gate_id,
             gate=found.gate,
             offline=found.offline,
-            doubtful=found.doubtful,
             identity=Identity.of(found.card, language, None) if found.card else None,
         )
 

@@ -31,7 +31,6 @@ class Present:
     minutes: int
     """Inside so far."""
     offline: bool
-    doubtful: bool
     card: CardFace | None
 
 
@@ -61,7 +60,6 @@ async def list_present(work: Work, *, compound_id: UUID, cursor: str | None, lim
             gate=row.gate,
             minutes=whole_minutes(work.now - row.at),
             offline=row.sequence is not None,
-            doubtful=row.doubtful,
             card=face_of(work, row),
         )
         for row in rows
@@ -88,7 +86,6 @@ def _present() -> Select[*tuple[Any, ...]]:
             present.c.gate_id,
             Gate.name.label("gate"),
             Scan.sequence,
-            Scan.doubtful,
         )
         .join(Gate, Gate.id == present.c.gate_id)
         .join(Scan, and_(Scan.id == present.c.scan, Scan.recorded_at == present.c.recorded_at))
