@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import Executable, event, make_url, text
@@ -55,6 +55,9 @@ _GONE = (
     asyncpg.OperatorInterventionError,  # shut down, restarted, or a statement cut off at its limit
     asyncpg.InsufficientResourcesError,  # no connection, memory or disk left
 )
+
+
+OpenedT = TypeVar("OpenedT", AsyncConnection, AsyncSession)
 
 
 class SchemaBehind(Exception):
@@ -225,31 +228,29 @@ def insert_into(session: AsyncSession, table: Any) -> postgresql.Insert | sqlite
 
 @asynccontextmanager
 async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    connection = await engine.connect()
-    try:
+    async with _closing(await engine.connect()) as connection:
         yield connection
-    finally:
-        await _close(connection)
+    # Who waits for it comes first: it is woken only now, and who asked again at once would be quicker.
+    await asyncio.sleep(0)
+
+
+def _session_on(connection: AsyncConnection) -> AbstractAsyncContextManager[AsyncSession]:
+    return _closing(AsyncSession(connection, expire_on_commit=False, autoflush=False))
 
 
 @asynccontextmanager
-async def _session_on(connection: AsyncConnection) -> AsyncIterator[AsyncSession]:
-    session = AsyncSession(connection, expire_on_commit=False, autoflush=False)
-    try:
-        yield session
-    finally:
-        await _close(session)
+async def _closing(opened: OpenedT) -> AsyncIterator[OpenedT]:
+    """Closes it at the end: where there is a transaction to end as SQLAlchemy does, whoever gives up waiting.
 
-
-async def _close(either: AsyncConnection | AsyncSession) -> None:
-    """Closes it: by a task that nobody cuts off, as SQLAlchemy would, where there is a transaction to end.
-
-    Where there is none nothing is waited for, and a task for each would cost as much as a statement.
+    Where there is none nothing is waited for, and SQLAlchemy's task for it would cost as much as a statement.
     """
-    if either.in_transaction():
-        await asyncio.shield(asyncio.create_task(either.close()))
-    else:
-        await either.close()
+    try:
+        yield opened
+    finally:
+        if opened.in_transaction():
+            await opened.__aexit__(None, None, None)
+        else:
+            await opened.close()
 
 
 async def _dispose(engine: AsyncEngine) -> None:
@@ -283,7 +284,10 @@ def _sqlite_engine(url: str, *, pool_size: int, write: bool) -> AsyncEngine:
         pool_timeout=POOL_SECONDS,
         pool_use_lifo=True,  # the pages that one connection has at hand serve the next request
         pool_reset_on_return=None,  # every transaction is ended by who began it
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},  # the loop reads on them too
+        connect_args={
+            "timeout": BUSY_SECONDS,
+            "check_same_thread": False,
+        },  # the loop asks them too (ADR 0014)
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -313,7 +317,8 @@ def _sqlite_engine(url: str, *, pool_size: int, write: bool) -> AsyncEngine:
 async def fetch(session: AsyncSession, statement: Executable, parameters: Any = None) -> Sequence[Any]:
     """All rows of a statement over columns, past the ORM, which would add half again to its cost.
 
-    Make the statement once: it then goes past SQLAlchemy too (ADR 0013).
+    Make the statement once: it then goes past SQLAlchemy too (ADR 0013). On SQLite the event loop carries
+    it out (ADR 0014), so whatever goes over more than some hundred rows is not for here.
     """
     rows = await driver_of(session).fetch(statement, parameters or {})
     return await session.run_sync(_fetch, statement, parameters) if rows is None else rows

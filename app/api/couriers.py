@@ -7,7 +7,15 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
 from app.api.body import JsonRoute
-from app.api.dependencies import CurrentRuntime, OpenSignedWork, ReadWork, WriteWork, reading, writing
+from app.api.dependencies import (
+    CurrentRuntime,
+    OpenSignedWork,
+    ReadWork,
+    WriteWork,
+    opening,
+    reading,
+    writing,
+)
 from app.api.limits import limited
 from app.api.problems import problem_responses
 from app.api.refusals import ContentTooLarge, RequestTimeout
@@ -46,11 +54,13 @@ from app.services.employers.errors import EmployerEnded, UnknownEmployer
 from app.services.limits import DESK, REGISTRATION
 from app.services.masking import InvalidPhone
 from app.services.wechat.errors import WeChatFailed, WeChatPhoneCodeRejected, WeChatUnavailable
+from app.work import OpenSignedWork as SignedOpener
 from app.work import Work
 
 router = APIRouter(prefix="/v1/couriers", tags=["couriers"], route_class=JsonRoute)
 
 ReviewerWriting = Annotated[Work, writing(Role.reviewer)]
+ReviewerOpening = Annotated[SignedOpener, opening(Role.reviewer)]
 StaffReading = Annotated[Work, reading(Role.reviewer, Role.registrar)]
 StaffWriting = Annotated[Work, writing(Role.reviewer, Role.registrar)]
 EmployerReading = Annotated[Work, reading(Role.employer_user, Role.registrar)]
@@ -157,6 +167,7 @@ async def register_assisted(body: AssistedRegistration, work: ReviewerWriting) -
     operation_id="couriers_photograph",
     summary="Photograph somebody without a smartphone · 代为拍照",
     status_code=status.HTTP_204_NO_CONTENT,
+    dependencies=[Depends(limited(DESK))],
     openapi_extra=PHOTO_BODY,
     responses=problem_responses(
         Unauthenticated,
@@ -171,9 +182,9 @@ async def register_assisted(body: AssistedRegistration, work: ReviewerWriting) -
         RequestTimeout,
     ),
 )
-async def photograph(courier_id: Id, request: Request, open_work: OpenSignedWork) -> None:
-    """Takes the photo that guards compare with who shows a printed card, of a verified courier without an
-    account; as that of one who has one. For reviewers.
+async def photograph(courier_id: Id, request: Request, open_work: ReviewerOpening) -> None:
+    """Takes a JPEG, PNG or WebP of a verified courier without an account, draws it anew without metadata,
+    and shows it to the guard who is shown a printed card. For reviewers.
     """
     async with open_work(write=False) as work:
         await portraits.require_desk_photo_welcome(work, courier_id=courier_id)

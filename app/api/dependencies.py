@@ -1,13 +1,12 @@
 """What routers ask for: a unit of work for a caller of the right kind, and the process's parts."""
 
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app import work
 from app.api.walls import remember_account
 from app.errors import Forbidden, Unauthenticated
 from app.ids import known_id
@@ -16,6 +15,7 @@ from app.runtime import Runtime
 from app.services.accounts.actors import load_actor
 from app.services.tokens import AccessClaims
 from app.work import Actor, OpenWork, Work, begin_work
+from app.work import OpenSignedWork as SignedOpener
 
 bearer = HTTPBearer(
     auto_error=False, description="The access token of a sign-in.", scheme_name="access_token"
@@ -83,17 +83,20 @@ class WorkAs:
     ) -> AsyncIterator[Work]:
         async with runtime.database.session(write=self.write) as session:
             actor = await load_actor(session, claims)
-            if not self.roles:
-                _require_own(request, actor)
-            if self.roles and not actor.has(*self.roles):
-                raise Forbidden
+            _require_role(request, actor, self.roles)
             yield Work(session, runtime.clock(), actor, runtime.deployment)
 
 
-def _require_own(request: Request, actor: Actor) -> None:
-    """Raises Unauthenticated where a sign-in made for one shift asks for what is the account's own."""
-    if actor.for_shift and not request.scope["path"].startswith(AT_THE_GATE):
+def _require_role(request: Request, actor: Actor, roles: Sequence[Role]) -> None:
+    """Raises Forbidden for a caller without any of `roles`.
+
+    Without roles it raises Unauthenticated where a sign-in made for one shift asks for what is the
+    account's own.
+    """
+    if not roles and actor.for_shift and not request.scope["path"].startswith(AT_THE_GATE):
         raise Unauthenticated
+    if roles and not actor.has(*roles):
+        raise Forbidden
 
 
 def reading(*roles: Role) -> object:
@@ -132,23 +135,38 @@ OpenAnonymousWork = Annotated[OpenWork, Depends(anonymous_work)]
 """`async with open_work() as work:` after the outside world has answered; nobody is signed in."""
 
 
-async def signed_work(
-    request: Request, runtime: CurrentRuntime, claims: CurrentClaims
-) -> work.OpenSignedWork:
-    """For signed-in routes that must ask another server between two transactions."""
+class SignedWork:
+    """For signed-in routes that must do something slow between two transactions, or ask another server.
 
-    @asynccontextmanager
-    async def open_work(*, write: bool) -> AsyncIterator[Work]:
-        async with runtime.database.session(write=write) as session:
-            actor = await load_actor(session, claims)
-            _require_own(request, actor)
-            yield Work(session, runtime.clock(), actor, runtime.deployment)
+    Without roles any signed-in account may call, with the limits of `WorkAs`.
+    """
 
-    return open_work
+    def __init__(self, *roles: Role) -> None:
+        self.roles = roles
+
+    async def __call__(
+        self, request: Request, runtime: CurrentRuntime, claims: CurrentClaims
+    ) -> SignedOpener:
+        @asynccontextmanager
+        async def open_work(*, write: bool) -> AsyncIterator[Work]:
+            async with runtime.database.session(write=write) as session:
+                actor = await load_actor(session, claims)
+                _require_role(request, actor, self.roles)
+                yield Work(session, runtime.clock(), actor, runtime.deployment)
+
+        return open_work
 
 
-OpenSignedWork = Annotated[work.OpenSignedWork, Depends(signed_work)]
-"""`async with open_work(write=False) as work:`, as often as the route needs."""
+signed_work = SignedWork()
+
+
+def opening(*roles: Role) -> object:
+    """What opens units of work for a caller with one of `roles`, as often as the route needs."""
+    return Depends(SignedWork(*roles))
+
+
+OpenSignedWork = Annotated[SignedOpener, Depends(signed_work)]
+"""`async with open_work(write=False) as work:`, as often as the route needs; for any signed-in account."""
 
 AcceptLanguage = Annotated[
     str | None, Header(description="`zh` or `en`; Chinese unless English is preferred.")

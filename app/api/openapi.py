@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.api.dependencies import WorkAs, current_claims
+from app.api.dependencies import SignedWork, WorkAs, current_claims
 from app.api.openapi_words import ABOUT, EMPTY, SERVERS, TAGS, WORDS
 from app.api.problems import MEDIA_TYPE
 
@@ -52,7 +52,7 @@ def operations(description: Schema) -> Iterator[tuple[str, str, dict[str, Any]]]
 def callers(dependant: Dependant) -> list[str]:
     """Who may call a route: its roles, `ANY_ACCOUNT`, or nobody in particular, since all may."""
     calls = list(_calls(dependant))
-    roles = [role.value for call in calls if isinstance(call, WorkAs) for role in call.roles]
+    roles = [role.value for call in calls if isinstance(call, WorkAs | SignedWork) for role in call.roles]
     if roles:
         return list(dict.fromkeys(roles))
     return [ANY_ACCOUNT] if current_claims in calls else []

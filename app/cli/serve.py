@@ -53,6 +53,7 @@ def application() -> "FastAPI":
         complain(refusal.sentence)
         sys.exit(STARTUP_FAILURE)
     _spare_what_stays()
+    gc.enable()
     return built
 
 
@@ -64,7 +65,6 @@ def _spare_what_stays() -> None:
     """
     gc.freeze()
     gc.set_threshold(COLLECTED_EVERY)
-    gc.enable()
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Statements over columns, carried out by the database drivers themselves, past SQLAlchemy (ADR 0013)."""
+"""Statements over columns, carried out past SQLAlchemy (ADR 0013), on SQLite by the event loop (ADR 0014)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ _KEPT = "driver"
 
 
 class Driver(Protocol):
-    """The driver's own connection, within the transaction of a session that writes."""
+    """The connection beneath SQLAlchemy's, within the transaction of a session that writes."""
 
     async def fetch(self, statement: Executable, parameters: Parameters) -> Sequence[Any] | None:
         """All rows as named tuples; None where SQLAlchemy has to carry `statement` out.

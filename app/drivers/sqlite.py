@@ -1,5 +1,6 @@
 """SQLite past aiosqlite's thread, which is left what waits: the write lock and the disk (ADR 0014)."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -216,10 +217,12 @@ class SqliteDriver:
         text, values = plan.filled(parameters)
         announce(self.connection, text, values)
         try:
-            return list(map(plan.row, self._bare.execute(text, values)))
+            rows = list(map(plan.row, self._bare.execute(text, values)))
         except BaseException as error:
             await self._fail(text, error)
             raise
+        await asyncio.sleep(0)  # others come in between two statements, as they would if this had waited
+        return rows
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Inserts `rows`; see `Driver`."""
@@ -231,6 +234,7 @@ class SqliteDriver:
         except BaseException as error:
             await self._fail(text, error)
             raise
+        await asyncio.sleep(0)
 
     @property
     def _bare(self) -> sqlite3.Connection:

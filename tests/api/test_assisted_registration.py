@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from app.database import Database
 from app.models.accounts import Role
+from app.models.audit import AuditRecord
 from app.models.couriers import Consent, Courier, CourierState
 from app.models.employers import Employer
 from app.runtime import Runtime
@@ -308,7 +309,7 @@ async def photograph(client: httpx.AsyncClient, headers: dict[str, str], courier
     Image.new("RGB", (300, 400), "#a06040").save(drawn, "PNG")
     reply = await client.put(
         f"/v1/couriers/assisted/{courier_id}/photo",
-        content=drawn.getvalue(),
+        content=drawn.getvalue() + bytes(100_000),  # as large as a phone's; what trails is dropped
         headers=headers | {"content-type": "image/png"},
     )
     return reply.status_code, reply.json()["code"] if reply.content else ""
@@ -333,6 +334,15 @@ async def test_who_was_photographed_at_the_desk_has_a_face_behind_the_printed_ca
     scan = await client.post("/v1/scans", json=gate.scan(card), headers=gate.guard)
     shown = await client.get(scan.json()["identity"]["photo"], headers=gate.guard)
     assert Image.open(io.BytesIO(shown.content)).size == (300, 400)
+    assert await photograph(client, reviewer, courier.id) == (204, "")
+    async with runtime.database.session(write=False) as session:
+        records = await session.scalars(
+            select(AuditRecord)
+            .where(AuditRecord.action == "couriers.photographed", AuditRecord.subject_id == courier.id)
+            .order_by(AuditRecord.id)
+        )
+        first, second = [record.details or {} for record in records]
+    assert (first["before"], second["before"]) == (None, first["photo"])
 
 
 async def test_nobody_else_says_what_a_courier_with_an_account_looks_like(

@@ -6,18 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.services.codes.format import (
-    Cause,
-    Code,
-    UnreadableCode,
-    expand,
-    parse_code_text,
-    verify_code,
-)
-from app.services.tokens import (
-    from_jwk,
-    from_pem,
-)
+from app.services.codes.format import Cause, Code, UnreadableCode, expand, parse_code_text, verify_code
+from app.services.tokens import from_jwk, from_pem
 from tests.factories.codes import base32
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden_codes.json").read_bytes())

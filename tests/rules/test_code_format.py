@@ -25,6 +25,7 @@ from app.services.codes.format import (
     jti,
     pack,
     parse_code_text,
+    sign_codes,
     signing_input,
     unpack,
     verify_code,
@@ -112,9 +113,12 @@ def test_every_code_survives_every_form(code: Code) -> None:
 def test_a_signed_code_verifies_and_one_with_a_flipped_bit_does_not(
     code: Code, key: Any, data: st.DataObject
 ) -> None:
-    signed = sign_code(iss=code.iss, sub=code.sub, iat=code.iat, ttl=code.ttl, jti_key=JTI_KEY, key=key)
-    assert accepted(base32(signed)) == signed
-    assert verify_jws(expand(signed), key.verifying, "ES256", typ=CODE_TYPE)
+    slots = [(code.sub, code.iat), (bytes(8), 0)]
+    made, other = sign_codes(slots, iss=code.iss, ttl=code.ttl, jti_key=JTI_KEY, key=key)
+    signed = unpack(made.packed)
+    assert accepted(made.symbol_text(PREFIX)) == accepted(made.jws) == signed
+    assert accepted(other.jws) == unpack(other.packed)
+    assert verify_jws(made.jws, key.verifying, "ES256", typ=CODE_TYPE)
     bit = data.draw(st.integers(0, 87 * 8 - 1))
     assert not survives(pack(signed), bit)
 
@@ -237,3 +241,18 @@ def test_codes_and_sign_in_tokens_never_pass_for_each_other() -> None:
         verify_jws(JWS, PUBLIC["07"], "ES256", typ="hx-at+jwt")
     elsewhere = sign_jws(b"{}", PRIVATE["07"], typ="hx-at+jwt")
     assert cause_of(elsewhere) is Cause.NOT_CANONICAL
+
+
+@pytest.mark.parametrize(
+    ("slot", "changed"),
+    [
+        ((bytes(7), 1), {}),
+        ((bytes(8), -1), {}),
+        ((bytes(8), 1 << 32), {}),
+        ((bytes(8), 1), {"ttl": 256}),
+        ((bytes(8), 1), {"iss": "50000"}),
+    ],
+)
+def test_nothing_is_signed_that_does_not_fit(slot: tuple[bytes, int], changed: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        sign_codes([slot], **{"iss": "5000", "ttl": 12, "jti_key": JTI_KEY, "key": PRIVATE["07"]} | changed)

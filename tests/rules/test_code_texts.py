@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.codes.format import (
-    LONGEST_TEXT,
-    Cause,
-    pack,
-    parse_code_text,
-)
-from app.services.tokens import (
-    encode_segment,
-)
+from app.services.codes.format import LONGEST_TEXT, Cause, pack, parse_code_text
+from app.services.tokens import encode_segment
 from tests.rules.golden_codes import CODE, JWS, PREFIX, PREFIXES, SAMPLE, TEXT, accepted, cause_of
 
 

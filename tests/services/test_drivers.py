@@ -29,8 +29,6 @@ ALL_KINDS = select(
     literal("甲").label("text"),
 )
 
-PATIENCE = 5
-
 
 async def test_rows_are_the_same_either_way(own_database: Database) -> None:
     given = {

@@ -122,9 +122,12 @@ MANY = 1_000_000_000
 PATIENCE = 5
 
 
-async def test_who_gives_up_waiting_leaves_no_connection_behind(own_database: Database) -> None:
+@pytest.mark.parametrize("write", [False, True], ids=["reading", "writing"])
+async def test_who_gives_up_waiting_leaves_no_connection_behind(
+    own_database: Database, *, write: bool
+) -> None:
     async def wait() -> None:
-        async with own_database.session() as session:
+        async with own_database.session(write=write) as session:
             for most in (1, 1, MANY):
                 await fetch(session, COUNTING, {"most": most})
 

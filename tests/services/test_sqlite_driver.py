@@ -1,4 +1,4 @@
-"""What aiosqlite carries out past SQLAlchemy comes to the same when it goes wrong."""
+"""What the event loop asks of SQLite itself, what is left to the thread, and what comes of waiting."""
 
 import asyncio
 import sqlite3
@@ -96,3 +96,20 @@ async def test_who_gives_up_waiting_for_the_lock_leaves_no_connection_behind(own
             await task
     async with asyncio.timeout(PATIENCE):
         await _store_nothing(own_database)
+
+
+async def test_who_writes_again_and_again_lets_others_take_their_turn(own_database: Database) -> None:
+    turns: list[str] = []
+
+    async def write(name: str, *, times: int) -> None:
+        for _ in range(times):
+            async with own_database.session() as session:
+                await fetch(session, KEYS)
+                turns.append(name)
+
+    busy = asyncio.create_task(write("busy", times=20))
+    while len(turns) < 2:  # noqa: ASYNC110 # until it is under way
+        await asyncio.sleep(0)
+    await write("other", times=1)
+    await busy
+    assert turns.index("other") < 6

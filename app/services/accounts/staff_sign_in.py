@@ -14,8 +14,6 @@ from app.services.accounts.second_factor import use_one_time_password
 from app.services.accounts.sign_ins import Tokens, open_sign_in
 from app.work import OpenWork, Work
 
-"""Opens a writing transaction of its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class StaffSignIn:

@@ -27,7 +27,8 @@ UNSIGNED: Final = 23
 FORMAT_VERSION: Final = 1
 ALG_ES256: Final = 1
 """Low nibble of the first byte; 2 is reserved for SM2."""
-FIRST: Final = bytes((FORMAT_VERSION << 4 | ALG_ES256,))
+FIRST_BYTE: Final = bytes((FORMAT_VERSION << 4 | ALG_ES256,))
+"""Format and algorithm."""
 
 TTL_UNIT: Final = 5
 """Seconds, so that one byte of ttl reaches beyond the ten minutes of a wallet."""
@@ -158,9 +159,12 @@ def _require_fit(iss: str, kid: str, sub: bytes, iat: int, ttl: int) -> None:
 
 def pack(code: Code) -> bytes:
     """The 87 bytes that the symbol carries."""
-    return b"".join(
-        (FIRST, _identified(code.iss, code.kid, code.sub, code.iat, code.ttl), code.jti, code.signature)
-    )
+    identified = _identified(code.iss, code.kid, code.sub, code.iat, code.ttl)
+    return _pack(identified, code.jti, code.signature)
+
+
+def _pack(identified: bytes, jti: bytes, signature: bytes) -> bytes:
+    return FIRST_BYTE + identified + jti + signature
 
 
 def unpack(packed: bytes) -> Code:
@@ -362,10 +366,10 @@ def sign_codes(
     for sub, iat in slots:
         _require_fit(iss, key.kid, sub, iat, ttl)
         identified = _identified(iss, key.kid, sub, iat, ttl)
-        jti = _jti(jti_key, identified)
-        signed = _signing_input(iss=iss, kid=key.kid, sub=sub, iat=iat, exp=iat + TTL_UNIT * ttl, jti=jti)
+        named = _jti(jti_key, identified)
+        signed = _signing_input(iss=iss, kid=key.kid, sub=sub, iat=iat, exp=iat + TTL_UNIT * ttl, jti=named)
         signature = tokens.sign(signed, key)
-        codes.append(SignedCode(FIRST + identified + jti + signature, _compact(signed, signature)))
+        codes.append(SignedCode(_pack(identified, named, signature), _compact(signed, signature)))
     return codes
 
 

@@ -90,7 +90,7 @@ async def _require_room(work: Work, courier: Courier) -> None:
 async def _keep(work: Work, courier: Courier, portrait: Portrait) -> Photo:
     await _require_room(work, courier)
     person = await work.session.get_one(Person, courier.person_id)
-    photo_id = new_id()
+    photo_id, before = new_id(), courier.photo_id
     photo = Photo(
         id=photo_id,
         courier_id=courier.id,
@@ -102,6 +102,12 @@ async def _keep(work: Work, courier: Courier, portrait: Portrait) -> Photo:
     work.session.add(photo)
     await work.session.flush()
     courier.photo_id = photo_id
-    audit.record(work, "couriers.photographed", subject_kind="courier", subject_id=courier.id)
+    audit.record(
+        work,
+        "couriers.photographed",
+        subject_kind="courier",
+        subject_id=courier.id,
+        details={"photo": str(photo_id), "before": str(before) if before else None},
+    )
     await renew_card(work, courier=courier)
     return photo
