@@ -338,7 +338,7 @@ async def test_who_was_photographed_at_the_desk_has_a_face_behind_the_printed_ca
     async with runtime.database.session(write=False) as session:
         records = await session.scalars(
             select(AuditRecord)
-            .where(AuditRecord.action == "couriers.photographed", AuditRecord.subject_id == courier.id)
+            .where(AuditRecord.action == "couriers.photographed", AuditRecord.subject_id == str(courier.id))
             .order_by(AuditRecord.id)
         )
         first, second = [record.details or {} for record in records]
