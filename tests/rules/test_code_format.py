@@ -254,5 +254,6 @@ def test_codes_and_sign_in_tokens_never_pass_for_each_other() -> None:
     ],
 )
 def test_nothing_is_signed_that_does_not_fit(slot: tuple[bytes, int], changed: dict[str, Any]) -> None:
+    fields: dict[str, Any] = {"iss": "5000", "ttl": 12} | changed
     with pytest.raises(ValueError, match="does not fit"):
-        sign_codes([slot], **{"iss": "5000", "ttl": 12, "jti_key": JTI_KEY, "key": PRIVATE["07"]} | changed)
+        sign_codes([slot], jti_key=JTI_KEY, key=PRIVATE["07"], **fields)
