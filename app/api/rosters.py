@@ -8,7 +8,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, File, Form, Response, UploadFile, status
 
 from app.api.body import JsonRoute
-from app.api.dependencies import OpenSignedWork, reading, writing
+from app.api.dependencies import opening, reading, writing
 from app.api.problems import TextInBoth, problem_responses
 from app.api.refusals import BadRequest, ContentTooLarge, RequestTimeout
 from app.api.schemas.base import Id
@@ -34,7 +34,7 @@ from app.services.rosters.queries import list_refusals, list_rosters, read_roste
 from app.services.rosters.reach import reach_employer
 from app.services.rosters.reading import mark_documents, read_delivery, read_marking
 from app.services.sheets.tables import UnreadableSheet
-from app.work import Work
+from app.work import OpenSignedWork, Work
 
 router = APIRouter(prefix="/v1", tags=["rosters"], route_class=JsonRoute)
 
@@ -47,6 +47,7 @@ UPLOAD = (BadRequest, ContentTooLarge, RequestTimeout)
 Table = Annotated[UploadFile, File(description="CSV or XLSX; the format is told by the content.")]
 KeeperReads = Annotated[Work, reading(Role.employer_user, Role.registrar)]
 KeeperWrites = Annotated[Work, writing(Role.employer_user, Role.registrar)]
+KeeperOpens = Annotated[OpenSignedWork, opening(Role.employer_user, Role.registrar)]
 
 
 @router.post(
@@ -58,7 +59,7 @@ KeeperWrites = Annotated[Work, writing(Role.employer_user, Role.registrar)]
         Unauthenticated, Forbidden, NotFound, EmployerEnded, UnreadableSheet, *UPLOAD
     ),
 )
-async def deliver(employer_id: Id, file: Table, open_work: OpenSignedWork, response: Response) -> Roster:
+async def deliver(employer_id: Id, file: Table, open_work: KeeperOpens, response: Response) -> Roster:
     """Adds and corrects people, and verifies those who waited for it. The same file again changes nothing.
 
     A heading names each column: name, document_number and phone are needed; document_type,
@@ -150,7 +151,7 @@ async def mark_left_by_file(
     employer_id: Id,
     file: Table,
     reason: Annotated[Reason, Form(description="Why; kept with every departure.")],
-    open_work: OpenSignedWork,
+    open_work: KeeperOpens,
 ) -> Departures:
     """The same for a CSV or XLSX file with the columns document_number and, where needed, document_type."""
     async with open_work(write=False) as work:

@@ -12,7 +12,6 @@ CONFTEST = 150
 
 REASONS: dict[str, str] = {
     "tests/api/test_rosters.py": "one roster is followed from its upload to the last departure",
-    "tests/rules/test_code_format.py": "one table of codes that must not be read, each with its cause",
     "tests/rules/test_tokens.py": "one table of tokens that must not verify, each with its cause",
     "migrations/versions/2026_11_22_0134_the_foundation.py": "one step that makes every table",
 }
