@@ -57,6 +57,26 @@ def letters(text: str, alphabet: str, random: Random) -> str:
     )
 
 
+def misspelt(text: str, alphabet: str, chance: Random) -> str:
+    """`text` with one to three mistakes: letters replaced, dropped, put in, of the other case or swapped."""
+    letters = list(text)
+    for _ in range(chance.randint(1, 3)):
+        place = chance.randrange(len(letters))
+        match chance.randrange(5):
+            case 0:
+                letters[place] = chance.choice(alphabet)
+            case 1:
+                del letters[place]
+            case 2:
+                letters.insert(place, chance.choice(alphabet))
+            case 3:
+                letters[place] = letters[place].swapcase()
+            case _:
+                other = chance.randrange(len(letters))
+                letters[place], letters[other] = letters[other], letters[place]
+    return "".join(letters)
+
+
 def mutations_of_code(
     text: str, jws: str, *, prefix: str, other: Code, published: dict[str, Any]
 ) -> list[Mutation]:

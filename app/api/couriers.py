@@ -76,6 +76,15 @@ PHOTO_BODY: dict[str, Any] = {
         "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in PHOTO_TYPES},
     }
 }
+PHOTO_REFUSED = (
+    TransitionRefused,
+    TooManyRequests,
+    InvalidPhoto,
+    UnsupportedPhoto,
+    ContentTooLarge,
+    RequestTimeout,
+)
+"""Why a photo may not be taken, whoever uploads it."""
 JPEG: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The photo.",
@@ -174,12 +183,7 @@ async def register_assisted(body: AssistedRegistration, work: ReviewerWriting) -
         Forbidden,
         NotFound,
         UploadsOwnPhoto,
-        TransitionRefused,
-        TooManyRequests,
-        InvalidPhoto,
-        UnsupportedPhoto,
-        ContentTooLarge,
-        RequestTimeout,
+        *PHOTO_REFUSED,
     ),
 )
 async def photograph(courier_id: Id, request: Request, open_work: ReviewerOpening) -> None:
@@ -260,12 +264,7 @@ async def read_photo(work: ReadWork) -> Response:
         Unauthenticated,
         NotFound,
         RegistrationUnderReview,
-        TransitionRefused,
-        TooManyRequests,
-        InvalidPhoto,
-        UnsupportedPhoto,
-        ContentTooLarge,
-        RequestTimeout,
+        *PHOTO_REFUSED,
     ),
 )
 async def change_photo(request: Request, open_work: OpenSignedWork) -> None:

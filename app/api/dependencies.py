@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
@@ -81,10 +82,18 @@ class WorkAs:
     async def __call__(
         self, request: Request, runtime: CurrentRuntime, claims: CurrentClaims
     ) -> AsyncIterator[Work]:
-        async with runtime.database.session(write=self.write) as session:
-            actor = await load_actor(session, claims)
-            _require_role(request, actor, self.roles)
-            yield Work(session, runtime.clock(), actor, runtime.deployment)
+        async with _work_as(request, runtime, claims, self.roles, write=self.write) as work:
+            yield work
+
+
+@asynccontextmanager
+async def _work_as(
+    request: Request, runtime: Runtime, claims: AccessClaims, roles: Sequence[Role], *, write: bool
+) -> AsyncIterator[Work]:
+    async with runtime.database.session(write=write) as session:
+        actor = await load_actor(session, claims)
+        _require_role(request, actor, roles)
+        yield Work(session, runtime.clock(), actor, runtime.deployment)
 
 
 def _require_role(request: Request, actor: Actor, roles: Sequence[Role]) -> None:
@@ -147,14 +156,7 @@ class SignedWork:
     async def __call__(
         self, request: Request, runtime: CurrentRuntime, claims: CurrentClaims
     ) -> SignedOpener:
-        @asynccontextmanager
-        async def open_work(*, write: bool) -> AsyncIterator[Work]:
-            async with runtime.database.session(write=write) as session:
-                actor = await load_actor(session, claims)
-                _require_role(request, actor, self.roles)
-                yield Work(session, runtime.clock(), actor, runtime.deployment)
-
-        return open_work
+        return partial(_work_as, request, runtime, claims, self.roles)
 
 
 signed_work = SignedWork()

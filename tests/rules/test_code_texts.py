@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.services.codes.format import LONGEST_TEXT, Cause, pack, parse_code_text
 from app.services.tokens import encode_segment
+from tests.mutations import misspelt
 from tests.rules.golden_codes import CODE, JWS, PREFIX, PREFIXES, SAMPLE, TEXT, accepted, cause_of
 
 
@@ -18,22 +19,7 @@ def test_no_mutation_of_a_code_is_accepted() -> None:
     wrong = []
     for number in range(10_000):
         whole = (TEXT, SAMPLE["symbol_text"], JWS)[number % 3]
-        letters = list(whole)
-        for _ in range(chance.randint(1, 3)):
-            place = chance.randrange(len(letters))
-            match chance.randrange(5):
-                case 0:
-                    letters[place] = chance.choice(alphabet)
-                case 1:
-                    del letters[place]
-                case 2:
-                    letters.insert(place, chance.choice(alphabet))
-                case 3:
-                    letters[place] = letters[place].swapcase()
-                case _:
-                    other = chance.randrange(len(letters))
-                    letters[place], letters[other] = letters[other], letters[place]
-        mutant = "".join(letters)
+        mutant = misspelt(whole, alphabet, chance)
         if accepted(mutant) not in (None, CODE):
             wrong.append(mutant)
     assert wrong == []

@@ -40,6 +40,7 @@ from app.services.tokens import (
     verifies,
     verify_jws,
 )
+from tests.mutations import misspelt
 
 NOW = datetime(2026, 10, 1, 4, 0, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -318,22 +319,7 @@ def test_no_mutation_of_a_sign_in_token_is_accepted() -> None:
     alphabet = "ABCXYZabcxyz0189-_.=+/ \n\x00\u00e9"
     accepted = []
     for _ in range(10_000):
-        letters = list(TOKEN)
-        for _ in range(chance.randint(1, 3)):
-            place = chance.randrange(len(letters))
-            match chance.randrange(5):
-                case 0:
-                    letters[place] = chance.choice(alphabet)
-                case 1:
-                    del letters[place]
-                case 2:
-                    letters.insert(place, chance.choice(alphabet))
-                case 3:
-                    letters[place] = letters[place].swapcase()
-                case _:
-                    other = chance.randrange(len(letters))
-                    letters[place], letters[other] = letters[other], letters[place]
-        mutant = "".join(letters)
+        mutant = misspelt(TOKEN, alphabet, chance)
         if mutant != TOKEN:
             for attempt in (read, lambda token: verify_jws(token, KEY, "HS256")):
                 try:
