@@ -98,6 +98,8 @@ class Database:
             self._reading = _sqlite_engine(url, pool_size=pool_size, write=False)
             # One writer a process: the others queue in the pool, in order, instead of polling the lock.
             self._engine = self._writing = _sqlite_engine(url, pool_size=1, write=True)
+            self._shared: sqlite_driver.SqliteDriver | None = None
+            self._opening = asyncio.Lock()
         else:
             self._engine = create_async_engine(
                 url,
@@ -146,13 +148,8 @@ class Database:
     @asynccontextmanager
     async def _begun(self, *, write: bool) -> AsyncIterator[AsyncSession]:
         if not write:
-            async with _connected(self._reading) as connection, _session_on(connection) as session:
-                keep_driver(session, await _driver_on(connection))
-                try:
-                    yield session
-                except TimeoutError as error:
-                    await connection.invalidate(error)  # the statement may still be under way
-                    raise
+            async with self._read() as session:
+                yield session
                 _require_unwritten(session)
             return
         async with (
@@ -163,6 +160,37 @@ class Database:
         ):
             keep_driver(session, driver)
             yield session
+
+    @asynccontextmanager
+    async def _read(self) -> AsyncIterator[AsyncSession]:
+        if self.dialect == "sqlite":
+            # SQLAlchemy takes a connection only where a statement is left to it.
+            session = _new_session(self._reading)
+            keep_driver(session, await self._reader())
+            try:
+                yield session
+            finally:
+                if session.in_transaction():
+                    await session.__aexit__(None, None, None)
+            return
+        async with _connected(self._reading) as connection, _session_on(connection) as session:
+            keep_driver(session, await _driver_on(connection))
+            try:
+                yield session
+            except TimeoutError as error:
+                await connection.invalidate(error)  # the statement may still be under way
+                raise
+
+    async def _reader(self) -> Driver:
+        """The one connection on which the event loop asks SQLite for all who read.
+
+        A statement has given all its rows before the next begins, so it serves any number of sessions.
+        """
+        if self._shared is None or self._shared.connection.invalidated:
+            async with self._opening:
+                if self._shared is None or self._shared.connection.invalidated:
+                    self._shared = await sqlite_driver.driver_on(await self._reading.connect())
+        return self._shared
 
     def _transaction(self, connection: AsyncConnection) -> AbstractAsyncContextManager[Driver]:
         if self.dialect == "sqlite":
@@ -187,7 +215,10 @@ class Database:
     async def close(self) -> None:
         """Closes all connections; one that has fallen silent is given up after a second."""
         await _dispose(self._engine)
-        if self._reading is not self._writing:
+        if self.dialect == "sqlite":
+            if self._shared is not None:
+                await self._shared.connection.close()
+                self._shared = None
             await _dispose(self._reading)
 
 
@@ -235,7 +266,11 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 def _session_on(connection: AsyncConnection) -> AbstractAsyncContextManager[AsyncSession]:
-    return _closing(AsyncSession(connection, expire_on_commit=False, autoflush=False))
+    return _closing(_new_session(connection))
+
+
+def _new_session(bind: AsyncConnection | AsyncEngine) -> AsyncSession:
+    return AsyncSession(bind, expire_on_commit=False, autoflush=False)
 
 
 @asynccontextmanager

@@ -10,8 +10,12 @@ from app.database import REQUEST_STATEMENT_SECONDS, Database
 from app.metrics import Metrics
 from app.services.accounts.actors import AccessTokens
 from app.services.codes.reading import CodeReader
+from app.services.gathering import Gathering
 from app.services.keys.ring import KeyRing
-from app.services.scans.gathering import Gathering
+from app.services.limits import RateLimits
+from app.services.scans.answers import Answer
+from app.services.scans.gathering import gather_scans
+from app.services.scans.presentation import Presentation
 from app.services.wechat.client import WeChatClient
 from app.services.wechat.token_store import SqlTokenStore
 from app.services.wechat.transport import open_http
@@ -29,7 +33,8 @@ class Runtime:
     access_tokens: AccessTokens
     ring: KeyRing
     codes: CodeReader
-    gathering: Gathering
+    scans: Gathering[Presentation, Answer]
+    limits: RateLimits
     metrics: Metrics
     http: httpx.AsyncClient
     wechat: WeChatClient
@@ -59,7 +64,8 @@ class Runtime:
             access_tokens=AccessTokens(secrets, issuer=settings.issuer),
             ring=ring,
             codes=CodeReader(database, deployment, clock, ring),
-            gathering=Gathering(database, deployment, clock),
+            scans=gather_scans(database, deployment, clock),
+            limits=RateLimits(database, clock, digest_key=secrets.digest_key.get_secret_value()),
             metrics=Metrics(),
             http=http,
             wechat=WeChatClient(
@@ -79,6 +85,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Stores what was taken, then lets go of connections."""
-        await self.gathering.close()
+        await self.scans.close()
+        await self.limits.close()
         await self.http.aclose()
         await self.database.close()

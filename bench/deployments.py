@@ -208,7 +208,6 @@ def deployment(folder: Path, database_url: str) -> Iterator[tuple[dict[str, str]
         "HUIXIN_SECRETS_FILE": str(folder / "secrets.json"),
         "HUIXIN_ENVIRONMENT": "test",
         "HUIXIN_ACCESS_TOKEN_SECONDS": "3600",
-        "HUIXIN_RATE_LIMITS": "false",
         "HUIXIN_LINK_PREFIX": "https://hx.example.cn/c/",
     }
     subprocess.run([HUIXIN, "init"], env=environment, check=True, capture_output=True)  # noqa: S603

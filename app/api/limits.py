@@ -9,8 +9,6 @@ from limits import RateLimitItem
 from app.api.dependencies import CurrentClaims, CurrentRuntime
 from app.api.walls import CLIENT
 from app.errors import Problem, TooManyRequests
-from app.runtime import Runtime
-from app.services.limits import RateLimits
 
 CLIENT_ERRORS = range(400, 500)
 """Refusals that the client brought about; what fails on our side counts against nobody."""
@@ -28,7 +26,7 @@ def limited(limit: RateLimitItem) -> Callable[..., Awaitable[None]]:
 
     async def count(runtime: CurrentRuntime, claims: CurrentClaims) -> None:
         if runtime.settings.rate_limits:
-            await rate_limits(runtime).count(limit, f"account {claims.sub}")
+            await runtime.limits.count(limit, f"account {claims.sub}")
 
     return count
 
@@ -49,7 +47,7 @@ def watching(limit: RateLimitItem) -> Callable[..., WatchFailures]:
             if not runtime.settings.rate_limits:
                 yield
                 return
-            limits = rate_limits(runtime)
+            limits = runtime.limits
             await limits.require_room(limit, address)
             try:
                 yield
@@ -61,12 +59,3 @@ def watching(limit: RateLimitItem) -> Callable[..., WatchFailures]:
         return watch
 
     return dependency
-
-
-def rate_limits(runtime: Runtime) -> RateLimits:
-    """The limits of this deployment, by its own clock."""
-    return RateLimits(
-        runtime.database,
-        runtime.clock,
-        digest_key=runtime.deployment.secrets.digest_key.get_secret_value(),
-    )

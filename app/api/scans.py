@@ -69,7 +69,7 @@ async def make(
         language=preferred(accept_language),
         read=await runtime.codes.read(body.code),
     )
-    return ScanAnswered.of(await runtime.gathering.admit(presentation))
+    return ScanAnswered.of(await runtime.scans.take(presentation))
 
 
 @router.put(

@@ -1,20 +1,24 @@
 """Rate limits that all processes share: fixed windows of the `limits` library, counted in the database."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
+from operator import attrgetter
 from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
-from sqlalchemy import case, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import override
 
-from app.clock import Clock
+from app.clock import Clock, from_epoch
 from app.database import Database
 from app.errors import TooManyRequests
 from app.models.limits import RateCounter
+from app.services.gathering import Gathering
+from app.services.lists import add_up, table_of
 from app.services.sealing import keyed_digest
 
 REGISTRATION = RateLimitItemPerHour(20, namespace="registration")
@@ -35,9 +39,22 @@ CLIENT_FAILURES = RateLimitItemPerMinute(300, multiples=15, namespace="client-fa
 """By address, for WeChat codes, devices and refresh tokens: thousands of riders share one of a carrier."""
 
 
-class SqlStorage(Storage):
-    """Counters in the table `rate_counters`, each step a short transaction of its own.
+LARGEST_LIST = 256
+"""Counts of one transaction."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    key: str
+    amount: int
+    window: int
+    """Seconds."""
+
+
+class SqlStorage(Storage):
+    """Counters in the table `rate_counters`. What is counted at one time is one short transaction.
+
+    Windows are those of the clock: an hour's begins on the hour, so that a counter needs no other beginning.
     Never count inside a writing session: on SQLite there is one writer at a time.
     """
 
@@ -47,6 +64,11 @@ class SqlStorage(Storage):
         super().__init__()
         self._database = database
         self._clock = clock
+        self._hits: Gathering[_Hit, int] = Gathering(self._add, largest=LARGEST_LIST)
+
+    async def close(self) -> None:
+        """Waits until everything that was taken is counted."""
+        await self._hits.close()
 
     @property
     @override
@@ -55,25 +77,30 @@ class SqlStorage(Storage):
 
     @override
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Adds `amount` in one statement, beginning a new window where the last one is over."""
-        now = self._clock()
-        insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
-        fresh: dict[str, Any] = {"hits": amount, "expires_at": now + timedelta(seconds=expiry)}
-        over = RateCounter.expires_at <= now
-        statement = (
-            insert(RateCounter)
-            .values(key=key, **fresh)
-            .on_conflict_do_update(
-                index_elements=[RateCounter.key],
-                set_={
-                    "hits": case((over, amount), else_=RateCounter.hits + amount),
-                    "expires_at": case((over, fresh["expires_at"]), else_=RateCounter.expires_at),
-                },
-            )
-            .returning(RateCounter.hits)
-        )
+        """Adds `amount` to the count of the window of `expiry` seconds that is open; where it stands then."""
+        return await self._hits.take(_Hit(key, amount, expiry))
+
+    async def _add(self, hits: Sequence[_Hit]) -> Sequence[int]:
+        """Where each of `hits` leaves its counter, as if they had come one after the other."""
         async with self._database.session() as session:
-            return (await session.execute(statement)).scalar_one()
+            totals = await self._added(session, hits)
+        left = []
+        for hit in reversed(hits):
+            left.append(totals[hit.key])
+            totals[hit.key] -= hit.amount
+        return left[::-1]
+
+    async def _added(self, session: AsyncSession, hits: Sequence[_Hit]) -> dict[str, int]:
+        now = self._clock().timestamp()
+        rows: dict[str, dict[str, Any]] = {}
+        # In one order everywhere, so that two processes never wait for each other in a circle.
+        for hit in sorted(hits, key=attrgetter("key")):
+            ends = from_epoch((now // hit.window + 1) * hit.window)
+            rows.setdefault(hit.key, {"key": hit.key, "hits": 0, "expires_at": ends})["hits"] += hit.amount
+        counted = await add_up(
+            session, table_of(RateCounter), list(rows.values()), total="hits", until="expires_at"
+        )
+        return {row.key: row.hits for row in counted}
 
     @override
     async def get(self, key: str) -> int:
@@ -119,6 +146,10 @@ class RateLimits:
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._clock = clock
         self._digest_key = digest_key
+
+    async def close(self) -> None:
+        """Waits until everything that was taken is counted."""
+        await self._storage.close()
 
     async def count(self, limit: RateLimitItem, whom: str) -> None:
         """Counts one more; raises TooManyRequests, with the seconds left, where that is one too many."""

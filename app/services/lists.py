@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     any_,
     bindparam,
+    case,
     column,
     func,
     select,
@@ -79,6 +80,34 @@ async def insert_latest(
     """Inserts `rows`; one whose primary key is taken replaces what is there if its `by` is not earlier."""
     dialect = dialect_of(session)
     await fetch(session, _replacement(table, tuple(rows[0]), by, dialect), _parameters(rows, dialect))
+
+
+async def add_up(
+    session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]], *, total: str, until: str
+) -> Sequence[Any]:
+    """Inserts `rows`, each of another primary key; where one is taken, its `total` is added to what is there.
+
+    A row whose `until` is later than the one that is there takes its place instead. Returns all primary
+    keys with their totals, in any order.
+    """
+    dialect = dialect_of(session)
+    statement = _addition(table, tuple(rows[0]), total, until, dialect)
+    return await fetch(session, statement, _parameters(rows, dialect))
+
+
+@cache
+def _addition(table: Table, names: tuple[str, ...], total: str, until: str, dialect: str) -> Insert:
+    statement = _given(table, names, dialect)
+    given, there = statement.excluded, table.c
+    anew = given[until] > there[until]
+    added: Insert = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={
+            total: case((anew, given[total]), else_=there[total] + given[total]),
+            until: case((anew, given[until]), else_=there[until]),
+        },
+    )
+    return added.returning(*table.primary_key, there[total])
 
 
 @cache

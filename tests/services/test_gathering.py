@@ -17,7 +17,7 @@ async def test_a_scan_that_arrives_as_the_last_list_ends_is_not_left_waiting(run
     gate = await open_gate(runtime, name="翠湖苑")
     async with asyncio.timeout(30):
         for _ in range(3):  # each is taken in the very step in which the one before it was answered
-            await runtime.gathering.admit(presented(runtime, gate, NO_CODE))
+            await runtime.scans.take(presented(runtime, gate, NO_CODE))
 
 
 async def test_a_refused_scan_does_not_touch_those_beside_it(runtime: Runtime) -> None:
@@ -28,21 +28,17 @@ async def test_a_refused_scan_does_not_touch_those_beside_it(runtime: Runtime) -
         presented(runtime, gate, NO_CODE),
     ]
     async with asyncio.timeout(30):
-        results = await asyncio.gather(
-            *(runtime.gathering.admit(scan) for scan in scans), return_exceptions=True
-        )
+        results = await asyncio.gather(*(runtime.scans.take(scan) for scan in scans), return_exceptions=True)
     assert [isinstance(result, Answer) for result in results] == [True, False, True]
     assert isinstance(results[1], Problem)
 
 
 async def test_closing_stores_what_was_taken(runtime: Runtime) -> None:
     gate = await open_gate(runtime, name="翠湖苑")
-    waiting = [
-        asyncio.create_task(runtime.gathering.admit(presented(runtime, gate, NO_CODE))) for _ in range(5)
-    ]
+    waiting = [asyncio.create_task(runtime.scans.take(presented(runtime, gate, NO_CODE))) for _ in range(5)]
     await asyncio.sleep(0)
     async with asyncio.timeout(30):
-        await runtime.gathering.close()
+        await runtime.scans.close()
     for task in waiting:
         assert isinstance(await task, Answer)
 
@@ -50,9 +46,7 @@ async def test_closing_stores_what_was_taken(runtime: Runtime) -> None:
 @pytest.mark.parametrize("given_up", [0, 1])
 async def test_who_gives_up_waiting_does_not_stop_the_others(runtime: Runtime, given_up: int) -> None:
     gate = await open_gate(runtime, name="翠湖苑")
-    tasks = [
-        asyncio.create_task(runtime.gathering.admit(presented(runtime, gate, NO_CODE))) for _ in range(2)
-    ]
+    tasks = [asyncio.create_task(runtime.scans.take(presented(runtime, gate, NO_CODE))) for _ in range(2)]
     await asyncio.sleep(0)
     tasks[given_up].cancel()
     async with asyncio.timeout(30):

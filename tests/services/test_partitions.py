@@ -44,12 +44,12 @@ async def places(runtime: Runtime) -> Sequence[str]:
 async def test_months_take_along_the_scans_that_came_before_them(running: Runtime) -> None:
     gate = await open_gate(running, name="翠湖苑")
     scan = presented(running, gate, NO_CODE)
-    answer = await running.gathering.admit(scan)
+    answer = await running.scans.take(scan)
     assert await places(running) == ["scans_other"]
     assert await make_months(running) == MONTHS
     assert await make_months(running) == []
     assert await places(running) == MONTHS[:1]
-    again = await running.gathering.admit(scan)
+    again = await running.scans.take(scan)
     assert (again.repeated, again.scan) == (True, answer.scan)
 
 

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-import aiosqlite
 import pytest
 from sqlalchemy import func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.database import Database, fetch
+from app.drivers import driver_of
+from app.drivers import sqlite as sqlite_driver
+from app.drivers.sqlite import SqliteDriver
 from app.errors import Unavailable
 from app.services.keys.ring import KEYS
 
@@ -60,9 +62,10 @@ async def test_a_statement_made_once_is_carried_out_where_it_is_asked(
     own_database: Database, *, write: bool
 ) -> None:
     async with own_database.session(write=write) as session:
-        raw = (await (await session.connection()).get_raw_connection()).driver_connection
-        assert isinstance(raw, aiosqlite.Connection)
-        await raw.create_function("thread_of_this", 0, threading.get_ident)
+        left_to_sqlalchemy = await sqlite_driver.driver_on(await session.connection())
+        for driver in (left_to_sqlalchemy, driver_of(session)):
+            assert isinstance(driver, SqliteDriver)
+            await driver.raw.create_function("thread_of_this", 0, threading.get_ident)
         await fetch(session, THREAD)
         ((thread,),) = await fetch(session, THREAD)
     assert thread == threading.get_ident()
