@@ -17,7 +17,6 @@ from app.api.schemas.codes import (
     CodesAsked,
     Examination,
     KeySet,
-    MintedCode,
     SpokenCode,
     SpokenCodeAsked,
     Wallet,
@@ -53,7 +52,7 @@ KEY_SET_AGE = 300
 async def mint(body: CodesAsked, open_work: OpenSignedWork, runtime: CurrentRuntime) -> Wallet:
     """One code per slot of 30 s, each valid for 60 s, the first from now on. For verified couriers."""
     minted = await mint_codes(open_work, count=body.count, ring=runtime.ring)
-    return Wallet(items=[MintedCode.model_validate(code) for code in minted])
+    return Wallet.model_validate({"items": minted})
 
 
 @router.get(

@@ -139,7 +139,7 @@ TO_BASE64URL: Final = bytes.maketrans(b"+/", b"-_")
 
 def encode_segment(data: bytes) -> str:
     """Unpadded base64url (RFC 7515, section 2)."""
-    return b2a_base64(data, newline=False).rstrip(b"=").translate(TO_BASE64URL).decode("ascii")
+    return b2a_base64(data, newline=False).translate(TO_BASE64URL, b"=").decode("ascii")
 
 
 def decode_segment(segment: str) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, bindparam, select, tuple_
 
@@ -20,6 +21,7 @@ from app.work import OpenSignedWork, Work
 
 LIFE_UNITS = 12
 """Default life: 60 s, in units of 5 s."""
+LIFE_SECONDS = code_format.TTL_UNIT * LIFE_UNITS
 SLOT_SECONDS = 30
 """The mini-program shows the next code of a wallet every 30 s."""
 LARGEST_WALLET = 20
@@ -78,8 +80,9 @@ async def mint_codes(open_work: OpenSignedWork, *, count: int, ring: KeyRing) ->
     """
     async with open_work(write=False) as work:
         settings = work.settings
-        starts = [int(work.now.timestamp()) + SLOT_SECONDS * slot for slot in range(count)]
-        days = [service_day(from_epoch(start), settings.zone) for start in starts]
+        first = int(work.now.timestamp())
+        starts = range(first, first + SLOT_SECONDS * count, SLOT_SECONDS)
+        days = _service_days(starts, settings.zone)
         rows = await fetch(
             work.session,
             OWN_HANDLES,
@@ -105,10 +108,18 @@ async def mint_codes(open_work: OpenSignedWork, *, count: int, ring: KeyRing) ->
             text=code.symbol_text(settings.link_prefix),
             jws=code.jws,
             valid_from=from_epoch(start),
-            valid_until=from_epoch(start + code_format.TTL_UNIT * LIFE_UNITS),
+            valid_until=from_epoch(start + LIFE_SECONDS),
         )
         for code, start in zip(signed, starts, strict=True)
     ]
+
+
+def _service_days(starts: Sequence[int], zone: ZoneInfo) -> list[date]:
+    """The day of each, which is mostly one."""
+    first, last = (service_day(from_epoch(starts[place]), zone) for place in (0, -1))
+    if first == last:
+        return [first] * len(starts)
+    return [service_day(from_epoch(start), zone) for start in starts]
 
 
 def day_handle(work: Work, day: date, courier_id: UUID, codes_from: datetime | None = None) -> bytes:
