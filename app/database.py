@@ -95,7 +95,8 @@ class Database:
         if self.dialect == "sqlite":
             if parsed.database and parsed.database != ":memory:":
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            self._reading = _sqlite_engine(url, pool_size=pool_size, write=False)
+            # One more than wanted: the loop keeps one (see `_reader`).
+            self._reading = _sqlite_engine(url, pool_size=pool_size + 1, write=False)
             # One writer a process: the others queue in the pool, in order, instead of polling the lock.
             self._engine = self._writing = _sqlite_engine(url, pool_size=1, write=True)
             self._shared: sqlite_driver.SqliteDriver | None = None

@@ -58,13 +58,12 @@ def server_config(
     port: int = 8000,
     fd: int | None = None,
     workers: int = 1,
-    factory: bool = False,
     root_path: str = "",
     header_seconds: float = HEADER_SECONDS,
     connections: int = CONNECTIONS,
     parting_seconds: int = PARTING_SECONDS,
 ) -> ServerConfig:
-    """How the application is served. `app` is the application, or with several workers its import string.
+    """How the application is served.
 
     `connections` are open connections of one process, cut to what the open file limit leaves.
     Logs are ours (`configure_logs`), and so are proxies: uvicorn's own readers of both are off.
@@ -78,7 +77,6 @@ def server_config(
         port=port,
         fd=fd,
         workers=workers,
-        factory=factory,
         root_path=root_path,
         http=Connection,
         loop="uvloop" if os.name == "posix" else "asyncio",

@@ -157,17 +157,14 @@ class Server:
     """A running server."""
 
     port: int
-    processes: Sequence[psutil.Process]
+    workers: Sequence[psutil.Process]
+    """The processes that answer."""
     started_within: float
     """Seconds from the command to the first answer."""
 
     def memory(self) -> int:
         """The largest resident set among its worker processes, in bytes."""
-        return max(process.memory_info().rss for process in self.workers())
-
-    def workers(self) -> Sequence[psutil.Process]:
-        """The processes that answer, without the one that keeps the tracker of shared memory."""
-        return [process for process in self.processes if "resource_tracker" not in "".join(process.cmdline())]
+        return max(process.memory_info().rss for process in self.workers)
 
 
 @contextmanager
@@ -274,7 +271,7 @@ def server(environment: dict[str, str], *, workers: int) -> Iterator[Server]:
             raise TimeoutError("the server did not start")
         started = time.perf_counter() - begun
         time.sleep(1)  # until the other workers listen too
-        yield Server(port, process.children(recursive=True) if workers > 1 else [process], started)
+        yield Server(port, process.children() if workers > 1 else [process], started)
     finally:
         process.terminate()
         process.wait(30)

@@ -42,7 +42,7 @@ def measure(seconds: float) -> dict[str, Any]:
 
 def _sampled(served: Server, ground: Ground, seconds: float) -> list[list[int]]:
     """Bytes of each worker, sampled while the load runs."""
-    processes = [process for process in served.workers() if process.is_running()]
+    processes = [process for process in served.workers if process.is_running()]
     samples: list[list[int]] = [[] for _ in processes]
     ended = threading.Event()
     sampler = threading.Thread(target=_sample, args=(processes, samples, ended))

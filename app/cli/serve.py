@@ -14,17 +14,23 @@ import typer
 from app import schema
 from app.cli.deployment import read_secrets, read_settings
 from app.cli.fitness import require_fit
-from app.cli.refusals import FAILED, Refused, complain
+from app.cli.refusals import FAILED, Refused
 from app.database import Database
-from app.settings import Settings
+from app.settings import Secrets, Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from uvicorn import Config
 
 app = typer.Typer()
 
 BACKLOG = 2048
 """Connections that wait to be accepted: a second's worth of a city's burst (630/s) with room to spare."""
+
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable of prometheus_client, which reads it when it is first imported: a folder for the
+counts of several processes.
+"""
 
 COLLECTED_EVERY = 10_000
 """Objects made and not freed until cycles among them are looked for. A request leaves hardly any, and
@@ -32,26 +38,13 @@ Python's own 700 had them looked for dozens of times a second.
 """
 
 
-def application() -> "FastAPI":
-    """The application of this deployment, as a server process builds it.
-
-    A process that is refused ends with the code by which the supervisor knows that another try is no use.
-    """
+def _build(settings: Settings, secrets: Secrets) -> "FastAPI":
+    """The application of this deployment. It is built once, whatever the number of workers."""
     gc.disable()  # what is made from here on stays
-    from uvicorn.config import STARTUP_FAILURE
-
-    from app.logs import configure_logs
     from app.main import create_app
     from app.runtime import Runtime
 
-    configure_logs()
-    try:
-        settings = read_settings()
-        require_fit(settings)
-        built = create_app(Runtime.of(settings, read_secrets(settings)))
-    except Refused as refusal:
-        complain(refusal.sentence)
-        sys.exit(STARTUP_FAILURE)
+    built = create_app(Runtime.of(settings, secrets))
     _spare_what_stays()
     gc.enable()
     return built
@@ -78,9 +71,15 @@ def serve(
     """Serve the application until SIGTERM, which lets requests under way finish."""
     settings = read_settings()
     require_fit(settings)
-    read_secrets(settings)
+    secrets = read_secrets(settings)
     asyncio.run(_require_schema(settings))
-    _run(_listen(host, port), workers)
+    listener = _listen(host, port)
+    if workers == 1:
+        _run_alone(_build(settings, secrets), listener)
+        return
+    with tempfile.TemporaryDirectory(prefix="huixin-metrics-") as folder:
+        os.environ[SHARED_METRICS] = folder
+        _run_several(_build(settings, secrets), listener, workers)
 
 
 async def _require_schema(settings: Settings) -> None:
@@ -112,31 +111,35 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _run(listener: socket.socket, workers: int) -> None:
-    import structlog
+def _run_alone(built: "FastAPI", listener: socket.socket) -> None:
     import uvicorn
 
+    # uvicorn repeats the signal that stopped it, once all is done: then this is how the process ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = uvicorn.Server(_configured(built, listener, workers=1))
+    server.run(sockets=[listener])
+    if not server.started:
+        raise typer.Exit(FAILED)
+
+
+def _run_several(built: "FastAPI", listener: socket.socket, workers: int) -> None:
     from app.cli.supervisor import Supervisor
+
+    supervisor = Supervisor(_configured(built, listener, workers=workers), [listener])
+    supervisor.run()
+    if supervisor.failed:
+        raise typer.Exit(FAILED)
+
+
+def _configured(built: "FastAPI", listener: socket.socket, *, workers: int) -> "Config":
+    """How it is served; says where."""
+    import structlog
+
     from app.logs import configure_logs
-    from app.metrics import SHARED_FOLDER
     from app.protocol import server_config
 
     configure_logs()
     host, port = listener.getsockname()[:2]
-    config = server_config("app.cli.serve:application", host=host, port=port, workers=workers, factory=True)
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     structlog.get_logger().info("listening", url=url, workers=workers)
-    if workers == 1:
-        # uvicorn repeats the signal that stopped it, once all is done: then this is how the process ends.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        server = uvicorn.Server(config)
-        server.run(sockets=[listener])
-        failed = not server.started
-    else:
-        with tempfile.TemporaryDirectory(prefix="huixin-metrics-") as folder:
-            os.environ[SHARED_FOLDER] = folder
-            supervisor = Supervisor(config, [listener])
-            supervisor.run()
-            failed = supervisor.failed
-    if failed:
-        raise typer.Exit(FAILED)
+    return server_config(built, host=host, port=port, workers=workers)

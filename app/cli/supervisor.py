@@ -1,28 +1,88 @@
-"""Several server processes behind one socket, and the metrics of those that ended."""
+"""Several server processes behind one socket, forked off one that has built the application."""
 
+import multiprocessing
+import signal
+from socket import socket
 from typing import cast
 
+import structlog
 from typing_extensions import override
-from uvicorn.config import STARTUP_FAILURE
+from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import SIGNALS, Process
 
 from app.metrics import forget_process
 
 
+class Worker(Process):
+    """A worker process that begins as a copy of this one, and so with the application at hand."""
+
+    def __init__(self, config: Config, sockets: list[socket]) -> None:
+        super().__init__(config, sockets)
+        # uvicorn would start Python anew, which imports and builds for seconds what is here already.
+        self.process = multiprocessing.get_context("fork").Process(  # type: ignore[assignment]
+            target=self.target, args=(sockets,)
+        )
+
+    @override
+    def start(self) -> None:
+        # A signal that came before the copy has let go of our handlers would be lost in it.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    @override
+    def target(self, sockets: list[socket] | None = None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        super().target(sockets)
+
+
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor of worker processes, which also drops the gauges of a worker that died."""
+    """uvicorn's supervisor with workers of ours, which also drops the gauges of a worker that died.
+
+    What the workers serve was built before it runs, so none is started anew for another release or other
+    settings: for that the whole server is.
+    """
+
+    @override
+    def init_processes(self) -> None:
+        self.processes.extend(self._started() for _ in range(self.processes_num))
 
     @override
     def keep_subprocess_alive(self) -> None:
-        before = self._pids()
-        super().keep_subprocess_alive()
-        for pid in before - self._pids():
-            forget_process(pid)
+        for place, worker in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            if worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            worker.kill()
+            worker.join()
+            forget_process(cast("int", worker.pid))
+            if worker.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+                return
+            structlog.get_logger().warning("worker died", process=worker.pid, code=worker.exitcode)
+            self.processes[place] = self._started()
+
+    @override
+    def handle_hup(self) -> None:
+        structlog.get_logger().warning("restart the whole server for other settings")
+
+    @override
+    def handle_ttin(self) -> None:
+        self.processes_num += 1
+        self.processes.append(self._started())
 
     @property
     def failed(self) -> bool:
         """Whether it stopped because a worker could not start."""
         return any(process.exitcode == STARTUP_FAILURE for process in self.processes)
 
-    def _pids(self) -> set[int]:
-        return {cast("int", process.pid) for process in self.processes}
+    def _started(self) -> Worker:
+        worker = Worker(self.config, self.sockets)
+        worker.start()
+        return worker

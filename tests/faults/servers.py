@@ -53,12 +53,20 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
+    def workers(self) -> list[psutil.Process]:
+        """Its worker processes that live, where it has several."""
+        assert self._process is not None
+        return [each for each in psutil.Process(self._process.pid).children() if _lives(each)]
+
     def kill_worker(self, chance: random.Random) -> None:
         """SIGKILL to one of its workers, which the supervisor replaces."""
-        assert self._process is not None
-        children = psutil.Process(self._process.pid).children()
-        if workers := [child for child in children if _serves(child)]:
+        if workers := self.workers():
             chance.choice(workers).kill()
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to it, and not to its workers."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     async def ready(self) -> float:
         """Waits until it can answer; after how many seconds."""
@@ -75,19 +83,20 @@ class Server:
         except (OSError, EOFError):
             return False
 
-    def stop(self) -> None:
-        """Ends it as an operator would, and with force where that fails."""
+    def stop(self) -> int:
+        """Ends it as an operator would, and with force where that fails; its exit code."""
         assert self._process is not None
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
         self.kill()
+        return self._process.wait()
 
 
-def _serves(child: psutil.Process) -> bool:
-    """Whether it is a worker that lives, and not what Python starts beside, nor one just killed."""
+def _lives(child: psutil.Process) -> bool:
+    """Whether it is not one just killed."""
     try:
-        return any("spawn_main" in word for word in child.cmdline())
+        return child.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
