@@ -65,3 +65,19 @@ class Gate(Base):
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
 
     compound: Mapped[Compound] = relationship(back_populates="gates", lazy="raise")
+
+
+class Closing(Base):
+    """When a gate or a compound took no part for a while; one that still takes none has its `closed_at`.
+
+    Scans that a device made then are brought in later, and judged as of then.
+    """
+
+    __tablename__ = "closings"
+    __table_args__ = (CheckConstraint("(gate_id IS NULL) <> (compound_id IS NULL)", name="of_one"),)
+
+    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    gate_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("gates.id"), index=True)
+    compound_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("compounds.id"), index=True)
+    closed_at: Mapped[datetime] = mapped_column(Instant)
+    reopened_at: Mapped[datetime] = mapped_column(Instant)

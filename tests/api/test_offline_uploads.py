@@ -13,6 +13,7 @@ from sqlalchemy import select
 from app.models.couriers import Courier, CourierState
 from app.models.scans import Scan
 from app.runtime import Runtime
+from app.services.compounds.register import change_compound, change_gate
 from app.services.couriers.states import change_state
 from app.settings import Settings
 from app.work import Actor, begin_work
@@ -22,6 +23,7 @@ from tests.factories.presentations import guard_claims
 from tests.factories.scans import WorkingCourier, WorkingGate, mint, open_gate
 from tests.factories.settings import make_settings
 from tests.factories.uploads import differences, entries, upload
+from tests.factories.work import seeding
 
 
 @pytest.fixture
@@ -233,6 +235,43 @@ async def test_only_the_device_itself_uploads_for_its_own_places(
     reply = await client.post(f"/v1/enrolments/{uuid4()}/scans", json=body, headers=gate.device)
     assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
     assert (await client.post(path, json=body)).status_code == 401
+
+
+@pytest.mark.parametrize("what", ["gate", "compound"])
+async def test_a_gate_that_is_open_again_was_closed_at_the_time(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    clock: SettableClock,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+    what: str,
+) -> None:
+    codes = await mint(client, courier, 3)
+
+    async def change(*, closed: bool) -> None:
+        async with seeding(runtime) as work:
+            if what == "gate":
+                await change_gate(work, gate_id=gate.gate_id, reason="改造", closed=closed)
+            else:
+                await change_compound(work, compound_id=gate.compound_id, reason="改造", closed=closed)
+
+    before = clock.advance(seconds=5)
+    clock.advance(seconds=15)
+    await change(closed=True)
+    meanwhile = clock.advance(seconds=15)
+    clock.advance(seconds=15)
+    await change(closed=False)
+    after = clock.advance(seconds=15)
+    results = await upload(
+        client,
+        gate,
+        *(
+            gate.offline(code, number, at)
+            for number, (code, at) in enumerate(zip(codes, (before, meanwhile, after), strict=True), 1)
+        ),
+    )
+    assert [result["scan"]["server_reason"] for result in results] == ["verified", "gate_closed", "verified"]
+    assert await differences(client, gate) == [(results[1]["scan"]["id"], "gate_closed")]
 
 
 async def test_times_outside_the_devices_place_are_held_within_it_and_doubtful(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from app.errors import Problem
 from app.ids import new_id
 from app.models.accounts import Role
-from app.models.compounds import Compound, CompoundKind, Gate
+from app.models.compounds import Closing, Compound, CompoundKind, Gate
 from app.services import audit
 from app.services.areas.tree import require_area
 from app.services.compounds.errors import (
@@ -123,6 +124,7 @@ async def change_compound(
         wanted["area_code"] = area.code
     if closed is not None and closed != (compound.closed_at is not None):
         wanted["closed_at"] = work.now if closed else None
+        _keep_closing(work, compound.closed_at, compound_id=compound_id)
     changed = _changed(compound, wanted)
     if changed:
         held = (wanted.get("area_code", compound.area_code), name or compound.name)
@@ -180,6 +182,7 @@ async def change_gate(
     wanted: dict[str, Any] = _without_nothing(name=name, **_coordinates(position))
     if closed is not None and closed != (gate.closed_at is not None):
         wanted["closed_at"] = work.now if closed else None
+        _keep_closing(work, gate.closed_at, gate_id=gate_id)
     changed = _changed(gate, wanted)
     if changed:
         try:
@@ -197,6 +200,12 @@ async def change_gate(
             details={"fields": changed},
         )
     return gate
+
+
+def _keep_closing(work: Work, closed_at: datetime | None, **what: UUID) -> None:
+    """Keeps since when `what` was closed that now opens again, if it does."""
+    if closed_at is not None:
+        work.session.add(Closing(id=new_id(), closed_at=closed_at, reopened_at=work.now, **what))
 
 
 def _gate(work: Work, compound_id: UUID, new: NewGate) -> Gate:

@@ -23,7 +23,13 @@ from app.services.scans.code_uses import use_codes
 from app.services.scans.errors import NoShift, ScanConflict
 from app.services.scans.facts import load_stored
 from app.services.scans.judging import Case, Judgement, judge, with_first_uses, with_journeys
-from app.services.scans.posts import PostFacts, load_device_sign_ins, load_past_shifts, load_posts
+from app.services.scans.posts import (
+    PostFacts,
+    load_device_sign_ins,
+    load_past_closings,
+    load_past_shifts,
+    load_posts,
+)
 from app.services.scans.presentation import Presentation, ScanName, scan_name
 from app.services.scans.rows import row_of, stored_of
 from app.services.scans.syncs import UNDER_WAY, Syncs, load_syncs
@@ -188,11 +194,14 @@ async def _cases(
         },
     )
     shifts = await load_past_shifts(work, enrolments, since, until)
+    closings = await load_past_closings(work, (case.post for case in offline.values()), since)
     syncs = await load_syncs(work, enrolments, since)
     for name, case in offline.items():
         cases[name] = replace(
             case,
-            post=shifts.at(case.presentation.enrolment_id, case.post, moments[name]),
+            post=closings.at(
+                shifts.at(case.presentation.enrolment_id, case.post, moments[name]), moments[name]
+            ),
             happened_at=moments[name],
             doubtful=case.id not in in_sequence or _is_doubtful(case, moments[name], syncs),
         )

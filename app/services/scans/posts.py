@@ -7,12 +7,13 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.database import fetch
 from app.models.accounts import Account, SignIn
-from app.models.compounds import Compound, Gate
+from app.models.base import Instant
+from app.models.compounds import Closing, Compound, Gate
 from app.models.devices import Device, Enrolment, Shift
 from app.services.devices.rules import shift_end
 from app.services.lists import dialect_of, is_listed, listed
@@ -175,6 +176,46 @@ async def load_past_shifts(
     ):
         found.setdefault(row.enrolment_id, []).append(row)
     return PastShifts(dict(found), work.now)
+
+
+@cache
+def _closings(dialect: str) -> Select[*tuple[Any, ...]]:
+    return select(Closing.gate_id, Closing.compound_id, Closing.closed_at, Closing.reopened_at).where(
+        or_(
+            is_listed([Closing.gate_id], "gates", dialect),
+            is_listed([Closing.compound_id], "compounds", dialect),
+        ),
+        Closing.reopened_at > bindparam("since", type_=Instant),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PastClosings:
+    """When gates and compounds took no part that are open again, for scans that are told of later."""
+
+    closings: Sequence[Any]
+
+    def at(self, post: PostFacts, moment: datetime) -> PostFacts:
+        """The post, closed where it was at `moment`."""
+        held = [
+            each.closed_at
+            for each in self.closings
+            if each.closed_at <= moment < each.reopened_at
+            and (each.gate_id == post.gate_id or each.compound_id == post.compound_id)
+        ]
+        return replace(post, closed_at=_first(post.closed_at, *held)) if held else post
+
+
+async def load_past_closings(work: Work, posts: Iterable[PostFacts], since: datetime) -> PastClosings:
+    """What of the gates and compounds of `posts` was closed for a while that ended after `since`."""
+    dialect = dialect_of(work.session)
+    places = {(post.gate_id, post.compound_id) for post in posts}
+    asked = {
+        "since": since,
+        **listed("gates", [(gate,) for gate, _ in places], dialect),
+        **listed("compounds", [(compound,) for _, compound in places], dialect),
+    }
+    return PastClosings(await fetch(work.session, _closings(dialect), asked))
 
 
 def _first(*moments: datetime | None) -> datetime | None:
