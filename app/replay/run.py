@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from app.database import Database
 from app.main import create_app
-from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanOutcome, Verdict
+from app.models.scans import Direction, Outcome, Scan, Verdict
 from app.replay.accounts import sign_in_all
 from app.replay.caller import ApplicationFailed, Caller, SignedIn
 from app.replay.couriers import bring_couriers
@@ -21,7 +21,7 @@ from app.replay.rendering import Rendering
 from app.replay.report import Report
 from app.replay.sandbox import furnish
 from app.runtime import Runtime
-from app.services.passages import is_passage
+from app.services.passages import passages
 from app.services.scans.partitions import ensure_partitions
 from app.work import Actor, Deployment, Work, begin_work
 
@@ -174,14 +174,7 @@ class _Player:
 
 
 async def _count_entries(work: Work) -> int:
-    found = await work.session.scalar(
-        select(func.count())
-        .select_from(Scan)
-        .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-        .where(is_passage())
-    )
-    return found or 0
+    return await work.session.scalar(passages(select(func.count()).select_from(Scan))) or 0
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,10 +1,12 @@
 """Which scans are passages: somebody went through the gate, in or out."""
 
-from typing import Any
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, or_
 
 from app.models.scans import Outcome, Scan, ScanAnnulment, ScanOutcome, Verdict
+
+Columns = TypeVarTuple("Columns")
 
 
 def is_entry(scan: Any = Scan, outcome: Any = ScanOutcome) -> ColumnElement[bool]:
@@ -24,3 +26,12 @@ def is_passage(
     Give aliases where a statement speaks of several scans.
     """
     return and_(annulment.scan.is_(None), is_entry(scan, outcome))
+
+
+def passages(query: Select[*Columns]) -> Select[*Columns]:
+    """Of a statement over scans those that are passages, each with its outcome."""
+    return (
+        query.outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
+        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
+        .where(is_passage())
+    )

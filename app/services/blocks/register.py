@@ -15,13 +15,13 @@ from app.models.blocks import Block
 from app.models.compounds import Compound
 from app.models.couriers import Card, Courier, Person
 from app.models.notices import NoticeKind
-from app.models.scans import Scan, ScanAnnulment, ScanOutcome
+from app.models.scans import Scan
 from app.pagination import Page, page_of
 from app.services import audit, notices
 from app.services.blocks.errors import AlreadyBlocked, BlockRefuted, BlockTermUnfit
 from app.services.compounds.sight import reach_compound
 from app.services.couriers.cards import CardFace, open_card
-from app.services.passages import is_passage
+from app.services.passages import passages
 from app.work import Work
 
 LONGEST = timedelta(days=365)
@@ -193,14 +193,10 @@ async def _find_entry(work: Work, compound_id: UUID, entry_id: UUID) -> Row[*tup
     """An entry of the compound with a courier of ours, as the list of entries shows them."""
     found = (
         await work.session.execute(
-            select(Scan.courier_id, Scan.card_id, Scan.happened_at)
-            .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-            .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-            .where(
+            passages(select(Scan.courier_id, Scan.card_id, Scan.happened_at)).where(
                 Scan.id == entry_id,
                 Scan.compound_id == compound_id,
                 Scan.courier_id.is_not(None),
-                is_passage(),
             )
         )
     ).one_or_none()

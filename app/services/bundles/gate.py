@@ -11,10 +11,10 @@ from app.clock import civil_day
 from app.models.blocks import Block
 from app.models.compounds import Compound
 from app.models.gate_rules import GateRules, WhenOffline
-from app.models.scans import Scan, ScanAnnulment, ScanOutcome
+from app.models.scans import Scan
 from app.services.bundles.handles import handles_of
 from app.services.gate_rules.rules import NO_RULES
-from app.services.passages import is_passage
+from app.services.passages import passages
 from app.work import Work
 
 CALENDAR_DAYS = (-1, 0, 1)
@@ -76,15 +76,12 @@ async def _seen(work: Work, compound_id: UUID) -> Sequence[UUID]:
     """
     since = work.now - SEEN_WITHIN
     found = await work.session.scalars(
-        select(Scan.courier_id)
-        .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
+        passages(select(Scan.courier_id))
         .where(
             Scan.compound_id == compound_id,
             Scan.happened_at > since,
             Scan.recorded_at > since,
             Scan.courier_id.is_not(None),
-            is_passage(),
             Scan.doubtful.is_(False),
         )
         .group_by(Scan.courier_id)

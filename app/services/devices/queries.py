@@ -21,6 +21,15 @@ def shift_is_open(now: datetime) -> ColumnElement[bool]:
     return and_(Shift.ended_at.is_(None), Shift.started_at > now - LONGEST_SHIFT)
 
 
+def is_own_shift(work: Work) -> ColumnElement[bool]:
+    """The condition that a shift goes on that the calling sign-in has open."""
+    return and_(
+        Shift.account_id == work.actor.account_id,
+        Shift.sign_in_id == work.actor.sign_in_id,
+        shift_is_open(work.now),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ListedDevice:
     """A device, its place, and who is on shift on it now, if anybody."""

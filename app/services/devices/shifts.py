@@ -19,6 +19,7 @@ from app.services.accounts.rules import TAKES_SHIFTS
 from app.services.accounts.standing_down import end_shift_sign_ins
 from app.services.compounds.errors import CompoundClosed, GateClosed
 from app.services.devices.errors import DeviceNotProven, EnrolmentClosed
+from app.services.devices.queries import is_own_shift
 from app.services.devices.rules import LONGEST_SHIFT, shift_end
 from app.work import Place, Work
 
@@ -140,12 +141,7 @@ async def read_current_shift(work: Work) -> PlacedShift:
             .join(Enrolment, Enrolment.id == Shift.enrolment_id)
             .join(Gate, Gate.id == Enrolment.gate_id)
             .join(Compound, Compound.id == Gate.compound_id)
-            .where(
-                Shift.sign_in_id == work.actor.sign_in_id,
-                Shift.account_id == work.actor.account_id,
-                Shift.ended_at.is_(None),
-                Shift.started_at > work.now - LONGEST_SHIFT,
-            )
+            .where(is_own_shift(work))
             .order_by(Shift.id.desc())
             .limit(1)
         )

@@ -12,7 +12,7 @@ from app.models.devices import Device, Enrolment, Shift
 from app.models.scans import Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
 from app.services import audit
 from app.services.couriers.states import lock_courier
-from app.services.devices.queries import shift_is_open
+from app.services.devices.queries import is_own_shift
 from app.services.scans import whereabouts
 from app.services.scans.errors import (
     AnnulmentTooLate,
@@ -101,18 +101,12 @@ async def _scan_of_own_shift(work: Work, enrolment_id: UUID, scan_id: UUID) -> S
 
     Raises NotFound for any other.
     """
-    own = and_(
-        Shift.enrolment_id == Enrolment.id,
-        shift_is_open(work.now),
-        Shift.account_id == work.actor.account_id,
-        Shift.sign_in_id == work.actor.sign_in_id,
-    )
     scan = await work.session.scalar(
         select(Scan)
         .join(ScanKey, (ScanKey.scan == Scan.id) & (ScanKey.recorded_at == Scan.recorded_at))
         .join(Enrolment, Enrolment.id == ScanKey.enrolment_id)
         .join(Device, Device.id == Enrolment.device_id)
-        .outerjoin(Shift, own)
+        .outerjoin(Shift, and_(Shift.enrolment_id == Enrolment.id, is_own_shift(work)))
         .where(
             ScanKey.enrolment_id == enrolment_id,
             ScanKey.scan_id == scan_id,

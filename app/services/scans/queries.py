@@ -12,12 +12,12 @@ from app.models.accounts import Role
 from app.models.compounds import Compound, Gate
 from app.models.couriers import Card, Courier, Person, Photo
 from app.models.devices import Device, Enrolment, Shift
-from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanKey, ScanOutcome, Verdict
+from app.models.scans import Direction, Outcome, Scan, ScanKey, ScanOutcome, Verdict
 from app.pagination import Page, newest_first, page_by_moment, rows_before
 from app.services.compounds.sight import reach_compound
 from app.services.couriers.cards import CardFace, open_card
-from app.services.devices.queries import shift_is_open
-from app.services.passages import is_passage
+from app.services.devices.queries import is_own_shift
+from app.services.passages import passages
 from app.services.scans.faces import face_of, with_faces
 from app.services.scans.reasons import Reason
 from app.work import Work
@@ -94,15 +94,13 @@ async def photo_at_gate(work: Work, *, enrolment_id: UUID, scan_id: UUID) -> byt
             .join(Courier, Courier.id == Scan.courier_id)
             .join(Person, Person.id == Courier.person_id)
             .join(Photo, Photo.courier_id == Courier.id)
-            .join(Shift, and_(Shift.enrolment_id == ScanKey.enrolment_id, shift_is_open(work.now)))
+            .join(Shift, and_(Shift.enrolment_id == ScanKey.enrolment_id, is_own_shift(work)))
             .join(Enrolment, Enrolment.id == ScanKey.enrolment_id)
             .join(Device, Device.id == Enrolment.device_id)
             .where(
                 ScanKey.enrolment_id == enrolment_id,
                 ScanKey.scan_id == scan_id,
                 Scan.account_id == work.actor.account_id,
-                Shift.account_id == work.actor.account_id,
-                Shift.sign_in_id == work.actor.sign_in_id,
                 Enrolment.closed_at.is_(None),
                 Device.lost_at.is_(None),
                 Scan.sequence.is_(None),  # a device that was alone shows nobody
@@ -124,26 +122,21 @@ def _page(whose: ColumnElement[bool]) -> Subquery:
     """The passages of a page, from scans and what followed them alone: they come in the order of an index,
     and what belongs to other tables is looked up for a page only.
     """
-    query: Select[*tuple[Any, ...]] = (
-        select(
-            Scan.id,
-            Scan.happened_at,
-            Scan.direction,
-            Scan.compound_id,
-            Scan.gate_id,
-            Scan.courier_id,
-            Scan.card_id,
-            Scan.verdict,
-            Scan.reason,
-            ScanOutcome.outcome,
-            Scan.sequence,
-            Scan.doubtful,
-        )
-        .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-        .where(is_passage(), whose)
-    )
-    return newest_first(query, Scan.happened_at, Scan.id).subquery()
+    query: Select[*tuple[Any, ...]] = select(
+        Scan.id,
+        Scan.happened_at,
+        Scan.direction,
+        Scan.compound_id,
+        Scan.gate_id,
+        Scan.courier_id,
+        Scan.card_id,
+        Scan.verdict,
+        Scan.reason,
+        ScanOutcome.outcome,
+        Scan.sequence,
+        Scan.doubtful,
+    ).where(whose)
+    return newest_first(passages(query), Scan.happened_at, Scan.id).subquery()
 
 
 def _named(passed: Subquery) -> Select[*tuple[Any, ...]]:

@@ -12,11 +12,11 @@ from app.errors import NotFound
 from app.ids import new_id
 from app.models.compounds import Compound, Gate
 from app.models.couriers import Courier, Person
-from app.models.scans import Direction, Outcome, Scan, ScanAnnulment, ScanOutcome, Verdict
+from app.models.scans import Direction, Outcome, Scan, ScanOutcome, Verdict
 from app.services import audit
 from app.services.couriers.identity import key_of, open_name
 from app.services.masking import masked_name
-from app.services.passages import is_passage
+from app.services.passages import passages
 from app.work import Work
 
 
@@ -99,28 +99,27 @@ async def issue_receipt(work: Work, *, entry_id: UUID, audience: str) -> SignedR
     """
     row = (
         await work.session.execute(
-            select(
-                Scan.id,
-                Scan.happened_at,
-                Scan.direction,
-                Compound.name.label("compound"),
-                Gate.name.label("gate"),
-                Scan.verdict,
-                ScanOutcome.outcome,
-                Scan.sequence.is_not(None).label("offline"),
-                Scan.doubtful,
-                Person,
+            passages(
+                select(
+                    Scan.id,
+                    Scan.happened_at,
+                    Scan.direction,
+                    Compound.name.label("compound"),
+                    Gate.name.label("gate"),
+                    Scan.verdict,
+                    ScanOutcome.outcome,
+                    Scan.sequence.is_not(None).label("offline"),
+                    Scan.doubtful,
+                    Person,
+                )
             )
             .join(Courier, Courier.id == Scan.courier_id)
             .join(Person, Person.id == Courier.person_id)
             .join(Gate, Gate.id == Scan.gate_id)
             .join(Compound, Compound.id == Scan.compound_id)
-            .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-            .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
             .where(
                 Scan.id == entry_id,
                 Courier.account_id == work.actor.account_id,
-                is_passage(),
             )
         )
     ).one_or_none()

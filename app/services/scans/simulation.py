@@ -13,7 +13,7 @@ from app.ids import new_id
 from app.models.accounts import Role
 from app.models.couriers import Courier, CourierState
 from app.models.gate_rules import GateRules
-from app.models.scans import Direction, Scan, ScanAnnulment, ScanOutcome
+from app.models.scans import Direction, Scan
 from app.services.blocks.live import is_blocked, load_blocks
 from app.services.codes.format import Code
 from app.services.codes.minting import LIFE_UNITS
@@ -25,7 +25,7 @@ from app.services.gate_rules.cache import in_force
 from app.services.gate_rules.rules import NO_RULES, UNCONDITIONAL, Admitted, Objection, Tie
 from app.services.gate_rules.rules import judge as judge_entrance
 from app.services.keys.rules import KeyState
-from app.services.passages import is_passage
+from app.services.passages import passages
 from app.services.scans.entrance_texts import of_entrance
 from app.services.scans.entrances import Entrance, gate_names
 from app.services.scans.rules import CodeFacts, CourierFacts, Decision, decide
@@ -115,15 +115,10 @@ async def _courier_of(work: Work, reached: ReachedGate, entry_id: UUID) -> Couri
     """The courier of an entry that the compound's manager sees; raises NotFound."""
     work.actor.must(Role.property_manager, at=reached.place)
     courier = await work.session.scalar(
-        select(Courier)
-        .join(Scan, Scan.courier_id == Courier.id)
-        .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-        .where(
+        passages(select(Courier).join(Scan, Scan.courier_id == Courier.id)).where(
             Scan.id == entry_id,
             Scan.compound_id == reached.compound.id,
             Scan.happened_at > work.now - KNOWN_FOR,
-            is_passage(),
         )
     )
     if courier is None:

@@ -15,7 +15,7 @@ from app.models.scans import Direction, Scan, ScanAnnulment, ScanOutcome
 from app.pagination import Page, newest_first, page_by_moment, rows_before
 from app.services.compounds.sight import reach_compound
 from app.services.couriers.cards import CardFace
-from app.services.passages import is_passage
+from app.services.passages import is_passage, passages
 from app.services.scans.endings import End, Ending, Following, end_of
 from app.services.scans.errors import InvalidWindow
 from app.services.scans.faces import face_of, with_faces
@@ -137,33 +137,27 @@ def _entered(window: Window, whose: ColumnElement[bool]) -> Subquery:
     A visitor with another city's code is not known from one gate to the next, so nothing can be said of
     how long the visit was.
     """
-    query: Select[*tuple[Any, ...]] = (
-        select(
-            Scan.id,
-            Scan.happened_at,
-            Scan.compound_id,
-            Scan.gate_id,
-            Scan.courier_id,
-            Scan.card_id,
-            Scan.sequence,
-            Scan.doubtful,
-            _following().label("following"),
-        )
-        .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-        .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-        .where(
-            is_passage(),
-            whose,
-            Scan.direction == Direction.entry,
-            Scan.courier_id.is_not(None),
-            Scan.happened_at >= window.start,
-            # Nothing is known before it happened, so months before the window need no look.
-            Scan.recorded_at >= window.start,
-        )
+    query: Select[*tuple[Any, ...]] = select(
+        Scan.id,
+        Scan.happened_at,
+        Scan.compound_id,
+        Scan.gate_id,
+        Scan.courier_id,
+        Scan.card_id,
+        Scan.sequence,
+        Scan.doubtful,
+        _following().label("following"),
+    ).where(
+        whose,
+        Scan.direction == Direction.entry,
+        Scan.courier_id.is_not(None),
+        Scan.happened_at >= window.start,
+        # Nothing is known before it happened, so months before the window need no look.
+        Scan.recorded_at >= window.start,
     )
     if window.end is not None:
         query = query.where(Scan.happened_at < window.end)
-    return newest_first(query, Scan.happened_at, Scan.id).subquery()
+    return newest_first(passages(query), Scan.happened_at, Scan.id).subquery()
 
 
 def _following() -> ScalarSelect[UUID]:

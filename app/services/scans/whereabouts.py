@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import delete, select
 
 from app.database import insert_into
-from app.models.scans import Direction, Scan, ScanAnnulment, ScanOutcome, Whereabouts
+from app.models.scans import Direction, Scan, Whereabouts
 from app.services.lists import insert_latest, table_of
-from app.services.passages import is_passage
+from app.services.passages import passages
 from app.services.scans.answers import StoredScan
 from app.services.scans.travel import Point
 from app.work import Work
@@ -63,10 +63,8 @@ async def restore(work: Work, *, courier_id: UUID) -> None:
     await work.session.execute(delete(Whereabouts).where(Whereabouts.courier_id == courier_id))
     last = (
         await work.session.execute(
-            select(Scan)
-            .outerjoin(ScanOutcome, ScanOutcome.scan == Scan.id)
-            .outerjoin(ScanAnnulment, ScanAnnulment.scan == Scan.id)
-            .where(Scan.courier_id == courier_id, is_passage(), Scan.doubtful.is_(False))
+            passages(select(Scan))
+            .where(Scan.courier_id == courier_id, Scan.doubtful.is_(False))
             .order_by(Scan.happened_at.desc(), Scan.id.desc())
             .limit(1)
         )
