@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import threading
 from socket import socket
 from typing import cast
 
@@ -26,6 +27,9 @@ class Worker(Process):
 
     @override
     def start(self) -> None:
+        """Raises RuntimeError where a thread runs beside this one: it would be missing in the copy."""
+        if threading.active_count() > 1:
+            raise RuntimeError(f"cannot fork beside {threading.enumerate()}")
         # A signal that came before the copy has let go of our handlers would be lost in it.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
