@@ -21,11 +21,9 @@ async def test_a_worker_that_died_is_replaced(ground: Ground, tmp_path: Path) ->
         died, stayed = server.workers()
         died.kill()
         async with asyncio.timeout(PATIENCE):
-            while len(server.workers()) < SEVERAL:  # noqa: ASYNC110 # another process has no event
+            while died in (there := server.workers()) or len(there) < SEVERAL:  # noqa: ASYNC110 # as below
                 await asyncio.sleep(0.02)
-        fresh = {worker.pid for worker in server.workers()}
-        assert stayed.pid in fresh
-        assert died.pid not in fresh
+        assert stayed in there
         stayed.suspend()
         try:
             assert await server.ready() < PATIENCE  # by the fresh one alone
@@ -36,13 +34,14 @@ async def test_a_worker_that_died_is_replaced(ground: Ground, tmp_path: Path) ->
 async def test_workers_count_into_the_same_measures(ground: Ground, tmp_path: Path) -> None:
     with serving(ground.environment, tmp_path, workers=SEVERAL) as server:
         await server.ready()
-        before = await answered(server)
         for worker in server.workers():
             worker.suspend()
             for _ in range(5):
                 await answered(server, HEALTH)
             worker.resume()
-        assert await answered(server) == before + 10
+        async with asyncio.timeout(PATIENCE):
+            while await answered(server) < 10:  # noqa: ASYNC110 # a request is counted after its answer
+                await asyncio.sleep(0.02)
 
 
 async def answered(server: Server, path: str = "/metrics") -> int:
