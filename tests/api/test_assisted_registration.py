@@ -1,20 +1,16 @@
 """Registering somebody at a desk who has no smartphone: by a reviewer, decided by another one."""
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from PIL import Image
 from sqlalchemy import func, select
 
 from app.database import Database
 from app.models.accounts import Role
-from app.models.audit import AuditRecord
 from app.models.couriers import Consent, Courier, CourierState
 from app.models.employers import Employer
 from app.runtime import Runtime
@@ -33,11 +29,18 @@ from tests.factories.couriers import (
     only_courier,
     staff,
 )
-from tests.factories.scans import bring_courier, open_gate
+from tests.factories.desks import (
+    DOCUMENT,
+    NAME,
+    PHONE,
+    decide,
+    open_reviews,
+    reasons_of,
+    register,
+)
+from tests.factories.scans import open_gate
 from tests.factories.work import seeding
 from tests.processes import Process, start_processes
-
-NAME, DOCUMENT, PHONE = "甄实诚", made_up_id(101), "13800138101"
 
 
 @pytest.fixture
@@ -53,46 +56,6 @@ async def desk(runtime: Runtime) -> dict[str, str]:
 @pytest.fixture
 async def reviewer(runtime: Runtime) -> dict[str, str]:
     return await staff(runtime, Role.reviewer)
-
-
-def body(employer: Employer, **changed: Any) -> dict[str, Any]:
-    return {
-        "name": NAME,
-        "document": {"type": "resident_id", "number": DOCUMENT},
-        "phone": PHONE,
-        "affiliations": [
-            {"employer_id": str(employer.id), "kind_of_work": "parcel_delivery", "vehicle": "on_foot"}
-        ],
-        "consents": consents(sharing=False),
-        "reason": "无智能手机",
-        **changed,
-    }
-
-
-async def register(
-    client: httpx.AsyncClient, headers: dict[str, str], employer: Employer, **changed: Any
-) -> httpx.Response:
-    return await client.post("/v1/couriers/assisted", json=body(employer, **changed), headers=headers)
-
-
-async def open_reviews(client: httpx.AsyncClient, headers: dict[str, str]) -> list[dict[str, Any]]:
-    reply = await client.get("/v1/reviews?state=open", headers=headers)
-    items: list[dict[str, Any]] = reply.json()["items"]
-    return items
-
-
-async def decide(
-    client: httpx.AsyncClient, headers: dict[str, str], review: dict[str, Any], *, approve: bool
-) -> httpx.Response:
-    return await client.post(
-        f"/v1/reviews/{review['id']}/decision",
-        json={"approve": approve, "reason": "与证件原件核对"},
-        headers=headers,
-    )
-
-
-def codes(review: dict[str, Any]) -> list[str]:
-    return [reason["code"] for reason in review["reasons"]]
 
 
 async def test_another_reviewer_decides_and_a_printed_card_then_opens_gates(
@@ -116,7 +79,7 @@ async def test_another_reviewer_decides_and_a_printed_card_then_opens_gates(
     early = await client.post(cards, json={"reason": "无智能手机"}, headers=desk)
     assert early.json()["code"] == "transition_refused"
     (review,) = await open_reviews(client, desk)
-    assert codes(review) == ["phone_unconfirmed", "no_roster"]
+    assert reasons_of(review) == ["phone_unconfirmed", "no_roster"]
     own = await decide(client, desk, review, approve=True)
     assert (own.status_code, own.json()["code"]) == (409, "own_review")
     assert (await decide(client, reviewer, review, approve=True)).status_code == 200
@@ -141,7 +104,7 @@ async def test_no_roster_verifies_whose_phone_nobody_confirmed(
     await list_on_roster(runtime, employer, name=NAME, document=DOCUMENT, phone=PHONE)
     assert (await register(client, desk, employer)).json()["state"] == "pending"
     (review,) = await open_reviews(client, desk)
-    assert codes(review) == ["phone_unconfirmed", "roster_agrees"]
+    assert reasons_of(review) == ["phone_unconfirmed", "roster_agrees"]
     other = await employer_called(runtime, "别家速运")
     entry = await list_on_roster(runtime, other, name=NAME, document=DOCUMENT, phone=PHONE)
     async with seeding(runtime) as work:
@@ -257,7 +220,7 @@ async def test_another_phone_takes_a_reviewer_to_take_the_profile_over(
     )
     assert (await stranger.register()).json()["state"] == "pending"
     (recovery,) = await open_reviews(client, desk)
-    assert (recovery["kind"], codes(recovery)) == ("recovery", ["phone_differs", "document_known"])
+    assert (recovery["kind"], reasons_of(recovery)) == ("recovery", ["phone_differs", "document_known"])
     assert (await only_courier(runtime)).account_id is None
 
 
@@ -301,59 +264,6 @@ async def test_only_reviewers_register_others(
     ):
         reply = await register(client, headers, employer)
         assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
-
-
-async def photograph(client: httpx.AsyncClient, headers: dict[str, str], courier_id: UUID) -> tuple[int, str]:
-    """What becomes of a photo taken at the desk: the status, and the code of a refusal."""
-    drawn = io.BytesIO()
-    Image.new("RGB", (300, 400), "#a06040").save(drawn, "PNG")
-    reply = await client.put(
-        f"/v1/couriers/assisted/{courier_id}/photo",
-        content=drawn.getvalue() + bytes(100_000),  # as large as a phone's; what trails is dropped
-        headers=headers | {"content-type": "image/png"},
-    )
-    return reply.status_code, reply.json()["code"] if reply.content else ""
-
-
-async def test_who_was_photographed_at_the_desk_has_a_face_behind_the_printed_card(
-    client: httpx.AsyncClient,
-    runtime: Runtime,
-    employer: Employer,
-    desk: dict[str, str],
-    reviewer: dict[str, str],
-) -> None:
-    await register(client, desk, employer)
-    courier = await only_courier(runtime)
-    assert await photograph(client, desk, courier.id) == (409, "transition_refused")
-    (review,) = await open_reviews(client, desk)
-    await decide(client, reviewer, review, approve=True)
-    assert await photograph(client, desk, courier.id) == (204, "")
-    cards = f"/v1/couriers/{courier.id}/printed-cards"
-    card = (await client.post(cards, json={"reason": "无智能手机"}, headers=desk)).json()["text"]
-    gate = await open_gate(runtime, name="翠湖苑")
-    scan = await client.post("/v1/scans", json=gate.scan(card), headers=gate.guard)
-    shown = await client.get(scan.json()["identity"]["photo"], headers=gate.guard)
-    assert Image.open(io.BytesIO(shown.content)).size == (300, 400)
-    assert await photograph(client, reviewer, courier.id) == (204, "")
-    async with runtime.database.session(write=False) as session:
-        records = await session.scalars(
-            select(AuditRecord)
-            .where(AuditRecord.action == "couriers.photographed", AuditRecord.subject_id == str(courier.id))
-            .order_by(AuditRecord.id)
-        )
-        first, second = [record.details or {} for record in records]
-    assert (first["before"], second["before"]) == (None, first["photo"])
-
-
-async def test_nobody_else_says_what_a_courier_with_an_account_looks_like(
-    client: httpx.AsyncClient, runtime: Runtime, employer: Employer, desk: dict[str, str]
-) -> None:
-    theirs = await bring_courier(runtime, serial=7, employer=employer.name)
-    assert await photograph(client, desk, theirs.courier.id) == (409, "uploads_own_photo")
-    assert await photograph(client, desk, uuid4()) == (404, "not_found")
-    for headers in (theirs.headers, await staff(runtime, Role.registrar)):
-        for courier_id in (theirs.courier.id, uuid4()):
-            assert await photograph(client, headers, courier_id) == (403, "forbidden")
 
 
 @pytest.fixture
