@@ -29,6 +29,7 @@ from tests.conftest import NOON
 from tests.factories.passages import pass_gate, take_back
 from tests.factories.presentations import guard_claims, presented
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
+from tests.factories.uploads import entries, upload
 from tests.factories.work import seeding
 from tests.logs import captured_logs
 from tests.processes import Process, start_processes
@@ -258,6 +259,29 @@ async def test_an_outcome_and_an_annulment_at_once_take_turns(
             assert annulled.json()["outcome"] == "let_in"
         else:
             assert (given.json()["code"], annulled.json()["outcome"]) == ("scan_annulled", None)
+        for process in processes:
+            process.clock.advance(seconds=31)
+
+
+async def test_an_upload_that_tells_more_and_an_annulment_at_once_take_turns(
+    processes: tuple[Process, Process], gates: tuple[WorkingGate, WorkingGate], courier: WorkingCourier
+) -> None:
+    here, there, gate = processes[0].client, processes[1].client, gates[0]
+    for number in range(1, 7):
+        (code,) = await mint(here, courier)
+        scan = gate.offline(code, number, processes[0].clock(), verdict="check", reason="bundle_stale")
+        await upload(here, gate, scan)
+        path = f"/v1/enrolments/{gate.enrolment_id}/scans/{scan['scan_id']}/annulment"
+        (again,), annulled = await asyncio.gather(
+            upload(here, gate, scan | {"outcome": "let_in"}),
+            there.put(path, json={"reason": "误扫"}, headers=gate.guard),
+        )
+        assert (again["result"], annulled.status_code) == ("repeated", 200)
+        assert annulled.json()["outcome"] in {None, "let_in"}
+        # Whichever came first: what was taken back is no entry, and nobody is inside by it.
+        assert await entries(here, courier) == []
+        inside = await here.get(f"/v1/compounds/{gate.compound_id}/presence", headers=gate.guard)
+        assert inside.json()["count"] == 0
         for process in processes:
             process.clock.advance(seconds=31)
 

@@ -28,6 +28,7 @@ from tests.factories.shared_devices import (
     make_guard,
     of_shift,
     open_shared_gate,
+    refreshed,
     set_pin,
     shift_code,
     take_over,
@@ -191,6 +192,28 @@ async def test_of_twenty_guards_at_once_one_is_on_shift_and_signed_in(
     )
     assert seen == {200: 1, 401: 19}
     assert await kept(runtime) == (20, 1)
+
+
+async def test_who_is_relieved_while_refreshing_is_signed_out(
+    client: httpx.AsyncClient, runtime: Runtime, gate: SharedGate, guard: Headers
+) -> None:
+    next_guard, _ = await make_guard(runtime, gate.seen)
+    for relieved, relieving in [(guard, next_guard), (next_guard, guard)] * 3:
+        before = await take_over(client, gate.device, code=await shift_code(client, relieved))
+        code = await shift_code(client, relieving)
+        renewed, after = await asyncio.gather(
+            refreshed(client, before), take_over(client, gate.device, code=code)
+        )
+        assert after.status_code == 201
+        assert renewed.status_code in {200, 401}
+        tokens = [before.json()["tokens"]["access_token"]]
+        if renewed.status_code == 200:
+            tokens.append(renewed.json()["access_token"])
+        for token in tokens:
+            headers = {"Authorization": f"Bearer {token}"}
+            assert (await client.get("/v1/shifts/current", headers=headers)).status_code == 401
+        assert (await client.get("/v1/shifts/current", headers=of_shift(after))).status_code == 200
+        assert (await kept(runtime))[1] == 1
 
 
 async def test_fifty_guards_at_once_get_fifty_badges(

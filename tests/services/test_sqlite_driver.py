@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, literal, select, text
@@ -15,6 +16,7 @@ from app.drivers import driver_of
 from app.drivers import sqlite as sqlite_driver
 from app.drivers.sqlite import SqliteDriver
 from app.errors import Unavailable
+from app.models.jobs import Job
 from app.services.keys.ring import KEYS
 
 PATIENCE = 5
@@ -116,3 +118,37 @@ async def test_who_writes_again_and_again_lets_others_take_their_turn(own_databa
     await write("other", times=1)
     await busy
     assert turns.index("other") < 6
+
+
+LONG = text(
+    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 5e5) SELECT max(x) FROM c"
+)
+
+
+async def test_who_gives_up_reading_keeps_no_connection(own_database: Database) -> None:
+    async def read() -> None:
+        async with own_database.session(write=False) as session:
+            await fetch(session, KEYS)
+            await session.scalar(LONG)
+
+    async with asyncio.timeout(4 * PATIENCE):
+        for _ in range(12):  # more often than there are connections
+            task = asyncio.create_task(read())
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await asyncio.gather(*(read() for _ in range(3)))
+
+
+async def test_who_reads_beside_others_sees_what_was_committed_before_each_statement(
+    own_database: Database,
+) -> None:
+    jobs = select(func.count().label("jobs")).select_from(Job)
+    async with own_database.session(write=False) as outer, own_database.session(write=False) as inner:
+        await fetch(outer, jobs)  # from the second time on by the driver
+        for number in range(3):
+            for session in (outer, inner):
+                assert [row.jobs for row in await fetch(session, jobs)] == [number]
+            async with own_database.session() as writing:
+                writing.add(Job(name=str(number), due_at=datetime(2026, 5, 11, tzinfo=UTC)))
