@@ -6,13 +6,17 @@ from typing import Any
 import httpx
 import pytest
 
+from app.models.couriers import Courier, CourierState
+from app.models.gate_rules import WhenOffline
 from app.runtime import Runtime
+from app.services.couriers.states import change_state
 from app.settings import Settings
 from tests.clocks import SettableClock
 from tests.factories.blocks import blocked, enter, manage
 from tests.factories.gate_rules import WEEK, closure, condition, hours, kinds, make_rules, vehicles
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
+from tests.factories.work import seeding
 
 
 @pytest.fixture
@@ -223,6 +227,42 @@ async def test_a_simulation_asks_the_rules_also_for_times_that_no_code_can_bear(
     await make_rules(runtime, gate, [closure("2100-01-01T00:00:00Z", "9999-12-31T23:59:59Z")])
     assert (await simulate(client, gate, manager, at=at))["reason"] == reason
     assert (await simulate(client, gate, manager, at=at, direction="out"))["reason"] == "verified"
+
+
+@pytest.mark.parametrize(
+    ("when_offline", "stranger", "seen"),
+    [
+        (WhenOffline.deny, ("refuse", "offline_denied"), ("refuse", "offline_denied")),
+        (WhenOffline.admit_if_seen, ("check", "not_seen_lately"), ("admit", "verified")),
+        (WhenOffline.admit_and_flag, ("admit", "verified"), ("admit", "verified")),
+    ],
+)
+async def test_a_simulation_says_what_a_device_says_without_network(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    gate: WorkingGate,
+    courier: WorkingCourier,
+    manager: dict[str, str],
+    when_offline: WhenOffline,
+    stranger: tuple[str, str],
+    seen: tuple[str, str],
+) -> None:
+    entry = await enter(client, gate, courier)
+    await make_rules(runtime, gate, [vehicles("on_foot"), hours("06:00-22:00")], when_offline=when_offline)
+
+    async def alone(**query: str) -> tuple[str, str]:
+        told = (await simulate(client, gate, manager, **query))["without_network"]
+        assert told["sentence"]
+        return told["verdict"], told["reason"]
+
+    assert await alone() == stranger
+    assert await alone(entry_id=entry) == seen
+    assert await alone(direction="out") == ("admit", "verified")
+    assert await alone(at="2026-05-11T23:00:00+08:00") == ("refuse", "outside_hours")
+    async with seeding(runtime) as work:
+        row = await work.session.get_one(Courier, courier.courier.id)
+        await change_state(work, courier=row, to=CourierState.suspended, reason="test")
+    assert await alone(entry_id=entry) == ("refuse", "handle_withdrawn")
 
 
 async def test_simulations_are_for_those_who_keep_the_gate(

@@ -31,6 +31,17 @@ class SimulationAsked(Request):
         return Comer(self.at, self.direction, self.entry_id, (self.kind_of_work, self.vehicle))
 
 
+class DecidedAlone(Response):
+    """What a device says that has synced lately and has no network now."""
+
+    verdict: Choice[Verdict]
+    """By what holds at the compound while the network is down: `admit`, `check` or `refuse`."""
+    reason: Choice[Reason]
+    """Why, as a stable code."""
+    sentence: str
+    """Why, as the guard would read it out."""
+
+
 class Simulation(Response):
     """What a guard would be told. Nothing of it is stored."""
 
@@ -50,10 +61,12 @@ class Simulation(Response):
     """What is possible instead."""
     conditions: list[str]
     """What whoever enters has to observe."""
+    without_network: DecidedAlone
+    """The same while the network is down. A device knows nobody's kind of work or vehicle."""
 
     @classmethod
     def of(cls, simulated: Simulated, language: str) -> Self:
-        details, decision = simulated.details, simulated.decision
+        details, decision, alone = simulated.details, simulated.decision, simulated.alone
         alternative = details.get("alternative")
         return cls(
             at=simulated.at,
@@ -64,4 +77,9 @@ class Simulation(Response):
             clause=details.get("clause"),
             alternative=Alternative.model_validate(alternative) if alternative else None,
             conditions=details.get("conditions", []),
+            without_network=DecidedAlone(
+                verdict=alone.verdict,
+                reason=alone.reason,
+                sentence=sentence(alone.reason, language, details if alone == decision else {}),
+            ),
         )

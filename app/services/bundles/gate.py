@@ -13,15 +13,13 @@ from app.models.compounds import Compound
 from app.models.gate_rules import GateRules, WhenOffline
 from app.models.scans import Scan
 from app.services.bundles.handles import handles_of
-from app.services.gate_rules.rules import NO_RULES
+from app.services.gate_rules.rules import NO_RULES, SEEN_WITHIN
 from app.services.passages import passages
 from app.work import Work
 
 CALENDAR_DAYS = (-1, 0, 1)
 """From today: a span of opening hours may have begun yesterday, and a day after its last sync a device
 decides nothing alone (`STALE_AFTER`)."""
-SEEN_WITHIN = timedelta(hours=24)
-"""The day of `WhenOffline.admit_if_seen`."""
 MOST_COURIERS = 2048
 """Of one list. They have two handles each, and three for half an hour a day: 44 or 66 KB as they are sent."""
 

@@ -22,10 +22,19 @@ from app.services.compounds.register import KEEPS_GATES
 from app.services.compounds.sight import ReachedGate, reach_gate
 from app.services.couriers.ties import load_ties
 from app.services.gate_rules.cache import in_force
-from app.services.gate_rules.rules import NO_RULES, UNCONDITIONAL, Admitted, Objection, Tie
+from app.services.gate_rules.rules import (
+    NO_RULES,
+    SEEN_WITHIN,
+    UNCONDITIONAL,
+    Admitted,
+    CompiledRules,
+    Objection,
+    Tie,
+)
 from app.services.gate_rules.rules import judge as judge_entrance
 from app.services.keys.rules import KeyState
 from app.services.passages import passages
+from app.services.scans.alone import decide_alone
 from app.services.scans.entrance_texts import of_entrance
 from app.services.scans.entrances import Entrance, gate_names
 from app.services.scans.rules import CodeFacts, CourierFacts, Decision, decide
@@ -46,6 +55,8 @@ class Simulation:
 
     at: datetime
     decision: Decision
+    alone: Decision
+    """What a device would decide that has no network."""
     details: dict[str, Any]
     rules_version: int
     """Of the gate rules that were asked; 0 where there were none."""
@@ -86,8 +97,9 @@ async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> S
         blocked = is_blocked((await load_blocks(work.session, [pair])).get(pair, ()), moment)
     answer: Admitted | Objection = UNCONDITIONAL
     instead = None
+    rules = await _rules_at(work, reached.compound.id, moment)
     if who.direction is Direction.entry:
-        answer = await _ask(work, reached, moment, ties, blocked=blocked)
+        answer = await _ask(work, reached, rules, moment, ties, blocked=blocked)
         instead = await gate_names(work, [answer])
     shown_at = min(max(moment, EARLIEST_IAT), LATEST_IAT)
     decision = decide(
@@ -106,6 +118,12 @@ async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> S
     return Simulation(
         at=moment,
         decision=decision,
+        alone=decide_alone(
+            decision,
+            entering=who.direction is Direction.entry,
+            when_offline=rules.when_offline,
+            seen=courier is not None and await _was_seen(work, reached.compound.id, courier.id),
+        ),
         details=of_entrance(entrance, language, work.settings.zone) if entrance.decides(decision) else {},
         rules_version=await _version_at(work, reached.compound.id, moment),
     )
@@ -126,14 +144,41 @@ async def _courier_of(work: Work, reached: ReachedGate, entry_id: UUID) -> Couri
     return courier
 
 
+async def _rules_at(work: Work, compound_id: UUID, at: datetime) -> CompiledRules:
+    versions = await work.deployment.gate_rules.versions_at(work.session, [compound_id], [at])
+    return in_force(versions.get(compound_id, []), at) or NO_RULES
+
+
+async def _was_seen(work: Work, compound_id: UUID, courier_id: UUID) -> bool:
+    """Whether a courier was let through at the compound within the last day."""
+    since = work.now - SEEN_WITHIN
+    found = await work.session.scalar(
+        passages(select(Scan.id))
+        .where(
+            Scan.courier_id == courier_id,
+            Scan.compound_id == compound_id,
+            Scan.happened_at > since,
+            Scan.recorded_at > since,
+            Scan.doubtful.is_(False),
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
 async def _ask(
-    work: Work, reached: ReachedGate, at: datetime, ties: Sequence[Tie], *, blocked: bool
+    work: Work,
+    reached: ReachedGate,
+    rules: CompiledRules,
+    at: datetime,
+    ties: Sequence[Tie],
+    *,
+    blocked: bool,
 ) -> Admitted | Objection:
     cache, compound = work.deployment.gate_rules, reached.compound
-    versions = (await cache.versions_at(work.session, [compound.id], [at])).get(compound.id, [])
     others = await cache.other_gates(work.session, [compound.id], work.now)
     return judge_entrance(
-        in_force(versions, at) or NO_RULES,
+        rules,
         gate_id=reached.gate.id,
         at=at,
         calendar=await cache.calendar(work.session, work.now),
