@@ -88,6 +88,8 @@ def is_away(error: BaseException) -> bool:
 class Database:
     """Sessions on one database: those that write are one transaction each."""
 
+    _closed = False
+
     def __init__(self, url: str, *, pool_size: int = 8, statement_seconds: int = STATEMENT_SECONDS) -> None:
         parsed = make_url(url)
         self.dialect = parsed.get_backend_name()
@@ -136,8 +138,10 @@ class Database:
         that it reads can change before it writes. Never open a second writing session inside one.
         Without `write` there is no transaction: each statement sees what was committed when it began, as
         it would in one of PostgreSQL's (READ COMMITTED), and beginning and ending it cost as much as two.
-        Raises Unavailable where the database is away; what was not committed is gone.
+        Raises Unavailable where the database is away, or closed; what was not committed is gone.
         """
+        if self._closed:
+            raise Unavailable(retry_after=RETRY_SECONDS)
         try:
             async with self._begun(write=write) as session:
                 yield session
@@ -214,7 +218,8 @@ class Database:
             raise SchemaBehind(found, head)
 
     async def close(self) -> None:
-        """Closes all connections; one that has fallen silent is given up after a second."""
+        """Closes all connections for good; one that has fallen silent is given up after a second."""
+        self._closed = True
         await _dispose(self._engine)
         if self.dialect == "sqlite":
             if self._shared is not None:

@@ -1,7 +1,7 @@
 """Builds the application: routers, error handlers, lifespan, nothing else."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
@@ -14,6 +14,7 @@ from app.api.problems import install_problem_handlers
 from app.api.straight import StraightWay, straight_routes
 from app.api.walls import WallSettings, install_walls
 from app.database import is_away
+from app.errors import Unavailable
 from app.runtime import Runtime
 from app.services.codes.symbol import check_prefix
 from app.services.tokens import require_cryptography_backend
@@ -40,7 +41,9 @@ def create_app(runtime: Runtime) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         require_cryptography_backend()
-        await runtime.database.require_schema(schema.head())
+        # Where the database is away there is time to look: it will be answered 503 until it is back.
+        with suppress(Unavailable):
+            await runtime.database.require_schema(schema.head())
         yield
         await runtime.close()
 

@@ -69,6 +69,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes. SQLite is best served by one.")] = 1,
 ) -> None:
     """Serve the application until SIGTERM, which lets requests under way finish."""
+    # Until there is something to stop; uvicorn, once it has, repeats the signal that stopped it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     settings = read_settings()
     require_fit(settings)
     secrets = read_secrets(settings)
@@ -114,8 +117,6 @@ def _listen(host: str, port: int) -> socket.socket:
 def _run_alone(built: "FastAPI", listener: socket.socket) -> None:
     import uvicorn
 
-    # uvicorn repeats the signal that stopped it, once all is done: then this is how the process ends.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = uvicorn.Server(_configured(built, listener, workers=1))
     server.run(sockets=[listener])
     if not server.started:
@@ -126,7 +127,12 @@ def _run_several(built: "FastAPI", listener: socket.socket, workers: int) -> Non
     from app.cli.supervisor import Supervisor
 
     supervisor = Supervisor(_configured(built, listener, workers=workers), [listener])
-    supervisor.run()
+    try:
+        supervisor.run()
+    except BaseException:
+        supervisor.terminate_all()
+        supervisor.join_all()
+        raise
     if supervisor.failed:
         raise typer.Exit(FAILED)
 

@@ -1,8 +1,10 @@
 """Several server processes behind one socket, forked off one that has built the application."""
 
 import multiprocessing
+import os
 import signal
 import threading
+import time
 from socket import socket
 from typing import cast
 
@@ -12,7 +14,11 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import SIGNALS, Process
 
+from app.logs import outline
 from app.metrics import forget_process
+
+PARENT_SECONDS = 1.0
+"""Between two looks of a worker at whether its supervisor still lives."""
 
 
 class Worker(Process):
@@ -24,6 +30,7 @@ class Worker(Process):
         self.process = multiprocessing.get_context("fork").Process(  # type: ignore[assignment]
             target=self.target, args=(sockets,)
         )
+        self._supervisor = os.getpid()
 
     @override
     def start(self) -> None:
@@ -42,7 +49,14 @@ class Worker(Process):
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        threading.Thread(target=self._follow, daemon=True).start()
         super().target(sockets)
+
+    def _follow(self) -> None:
+        """Ends with a supervisor that was killed: whoever is left would hold the port against the next."""
+        while os.getppid() == self._supervisor:
+            time.sleep(PARENT_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Supervisor(Multiprocess):
@@ -70,7 +84,11 @@ class Supervisor(Multiprocess):
                 self.should_exit.set()
                 return
             structlog.get_logger().warning("worker died", process=worker.pid, code=worker.exitcode)
-            self.processes[place] = self._started()
+            try:
+                self.processes[place] = self._started()
+            except OSError as error:
+                # No memory for one more: the others go on, and the next round tries again.
+                structlog.get_logger().error("no worker started", fault=outline(error))
 
     @override
     def handle_hup(self) -> None:

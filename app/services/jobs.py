@@ -116,7 +116,13 @@ async def retire_signing_keys(work: Work) -> bool:
 
 async def purge_rate_counters(work: Work) -> bool:
     """Deletes counters whose window has passed."""
-    stale = select(RateCounter.key).where(RateCounter.expires_at < work.now).limit(PIECE)
+    stale = (
+        select(RateCounter.key)
+        .where(RateCounter.expires_at < work.now)
+        .limit(PIECE)
+        # One that is counted in this moment begins anew: it is no longer stale, nor to be waited for.
+        .with_for_update(skip_locked=True)
+    )
     gone = await work.session.execute(
         delete(RateCounter).where(RateCounter.key.in_(stale)).returning(RateCounter.key)
     )

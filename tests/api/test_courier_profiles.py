@@ -66,6 +66,18 @@ async def test_a_photo_is_drawn_anew_and_shown_on_a_new_card(
     assert (await only_courier(runtime)).card_id != before
 
 
+async def test_whoever_comes_back_has_the_same_face(
+    client: httpx.AsyncClient, runtime: Runtime, verified: dict[str, str]
+) -> None:
+    await client.put(f"{ME}/photo", content=picture(), headers=verified)
+    before = await shown_card(runtime)
+    path, headers = f"/v1/couriers/{(await only_courier(runtime)).id}", await staff(runtime, Role.reviewer)
+    for change in ("suspension", "restoration"):
+        reply = await client.post(f"{path}/{change}", json={"reason": "查实无误"}, headers=headers)
+        assert reply.status_code == 200, reply.text
+    assert await shown_card(runtime) == before
+
+
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [

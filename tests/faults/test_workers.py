@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from tests.faults.grounds import Ground
 from tests.faults.lines import Line
@@ -51,6 +52,53 @@ async def answered(server: Server, path: str = "/metrics") -> int:
     assert reply.status == 200
     counts = re.findall(rb'huixin_http_requests_total{[^}]*route="/health/ready"[^}]*} ([0-9.]+)', reply.body)
     return sum(int(float(count)) for count in counts)
+
+
+async def test_workers_end_with_a_supervisor_that_was_killed(ground: Ground, tmp_path: Path) -> None:
+    with serving(ground.environment, tmp_path, workers=SEVERAL) as server:
+        await server.ready()
+        workers = server.workers()
+        server.signal(signal.SIGKILL)
+        async with asyncio.timeout(PATIENCE):
+            while any(worker.is_running() for worker in workers):  # noqa: ASYNC110 # as above
+                await asyncio.sleep(0.02)
+        server.kill()  # what is left of it
+        server.start()  # on the same port
+        await server.ready()
+
+
+async def test_a_worker_that_comes_back_to_an_absent_database_waits_for_it(
+    ground: Ground, tmp_path: Path, database_kind: str
+) -> None:
+    if database_kind != "sqlite":
+        pytest.skip("a file is easily moved away")
+    path = Path(make_url(ground.database_url).database or "")
+    away = path.with_suffix(".away")
+    with serving(ground.environment, tmp_path, workers=SEVERAL) as server:
+        await server.ready()
+        await asyncio.to_thread(path.rename, away)
+        for worker in server.workers():
+            worker.kill()
+        async with asyncio.timeout(PATIENCE):
+            while len(server.workers()) < SEVERAL:  # noqa: ASYNC110 # as above
+                await asyncio.sleep(0.02)
+        await asyncio.to_thread(away.rename, path)
+        await server.ready()
+
+
+@pytest.mark.parametrize("seconds", [0, 0.2, 0.6])
+async def test_a_server_that_is_stopped_before_it_serves_leaves_nothing(
+    ground: Ground, tmp_path: Path, seconds: float
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with serving(ground.environment | {"TMPDIR": str(temporary)}, tmp_path, workers=SEVERAL) as server:
+        async with asyncio.timeout(PATIENCE):
+            while not list(temporary.glob("huixin-metrics-*")):  # noqa: ASYNC110 # until it builds the application
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(seconds)
+        assert server.stop() == 0
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTTOU])

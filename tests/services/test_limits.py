@@ -1,6 +1,7 @@
 """Limits hold across processes, for one window, and the table names nobody."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from limits import RateLimitItemPerMinute
@@ -9,7 +10,11 @@ from sqlalchemy import select
 from app.database import Database
 from app.errors import TooManyRequests
 from app.models.limits import RateCounter
+from app.services.jobs import purge_rate_counters
 from app.services.limits import RateLimits
+from app.services.lists import add_up, table_of
+from app.settings import Secrets, Settings
+from app.work import Actor, Deployment, begin_work
 from tests.clocks import SettableClock
 
 KEY = b"k" * 32
@@ -61,6 +66,29 @@ async def test_no_count_is_lost_between_processes(own_database: Database, clock:
 
     passed = await asyncio.gather(*(try_once(number) for number in range(50)))
     assert sum(passed) == 20
+
+
+async def test_a_counter_that_begins_anew_is_not_taken_for_a_stale_one(
+    own_database: Database, settings: Settings, secrets: Secrets, clock: SettableClock
+) -> None:
+    limits = limits_on(own_database, clock)
+    await limits.count(THREE, "account a")
+    clock.advance(minutes=1)
+    deployment = Deployment.of(settings, secrets)
+
+    async def purge() -> None:
+        async with begin_work(own_database, deployment, now=clock(), actor=Actor.command("test")) as work:
+            await purge_rate_counters(work)
+
+    async with own_database.session() as session:
+        (key,) = await session.scalars(select(RateCounter.key))
+        row = {"key": key, "hits": 3, "expires_at": clock() + timedelta(minutes=1)}
+        await add_up(session, table_of(RateCounter), [row], total="hits", until="expires_at")
+        purging = asyncio.create_task(purge())
+        await asyncio.wait([purging], timeout=0.3)
+    await purging
+    with pytest.raises(TooManyRequests):
+        await limits.count(THREE, "account a")
 
 
 async def test_the_table_holds_no_address(database: Database, clock: SettableClock) -> None:

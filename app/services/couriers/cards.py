@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-import orjson
 from sqlalchemy import select
 
 from app.ids import new_id
@@ -63,25 +62,22 @@ async def issue_card(work: Work, courier: Courier, person: Person, key: PersonKe
 
 
 def seal_card(courier_id: UUID, face: CardFace, key: PersonKey, *, now: datetime) -> Card:
-    """A card with `face`, as canonical JSON under the person's key."""
+    """A card with `face` under the person's key."""
     card_id = new_id()
-    content = orjson.dumps(
-        {
-            "employer": face.employer,
-            "kind_of_work": face.kind_of_work,
-            "photo_id": face.photo_id,
-            "surname": face.surname,
-        },
-        option=orjson.OPT_SORT_KEYS,
-    )
-    sealed = key.seal(content, table="cards", column="sealed", row=card_id)
+    content = {
+        "employer": face.employer,
+        "kind_of_work": face.kind_of_work,
+        "photo_id": face.photo_id,
+        "surname": face.surname,
+    }
+    sealed = key.seal_document(content, table="cards", column="sealed", row=card_id)
     return Card(id=card_id, courier_id=courier_id, sealed=sealed, created_at=now)
 
 
 def open_card(vault: Vault, wrapped_key: bytes, person_id: UUID, card_id: UUID, sealed: bytes) -> CardFace:
     """The face of a card; raises SealBroken. Two decryptions, no database: every scan does this once."""
     key = vault.person_key(wrapped_key, person_id)
-    content = orjson.loads(key.open(sealed, table="cards", column="sealed", row=card_id))
+    content = key.open_document(sealed, table="cards", column="sealed", row=card_id)
     kind, photo = content["kind_of_work"], content["photo_id"]
     return CardFace(
         surname=content["surname"],

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-import orjson
-
 from app.models.couriers import DocumentType, KindOfWork, Purpose, Vehicle
 from app.services.couriers.identity import Identity
 from app.services.sealing import PersonKey
@@ -79,12 +77,12 @@ def seal_claim(claim: Claim, key: PersonKey, *, review_id: UUID) -> bytes:
             for answer in claim.consents
         ],
     }
-    return key.seal(orjson.dumps(content), table="reviews", column="claim_sealed", row=review_id)
+    return key.seal_document(content, table="reviews", column="claim_sealed", row=review_id)
 
 
 def open_claim(sealed: bytes, key: PersonKey, *, review_id: UUID) -> Claim:
     """The claim of a review, in plain text: keep it short-lived."""
-    content = orjson.loads(key.open(sealed, table="reviews", column="claim_sealed", row=review_id))
+    content = key.open_document(sealed, table="reviews", column="claim_sealed", row=review_id)
     return Claim(
         identity=Identity(
             DocumentType(content["document_type"]),
