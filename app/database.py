@@ -89,18 +89,29 @@ class Database:
     """Sessions on one database: those that write are one transaction each."""
 
     _closed = False
+    """Here, since `BoundDatabase` begins otherwise."""
 
-    def __init__(self, url: str, *, pool_size: int = 8, statement_seconds: int = STATEMENT_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        statement_seconds: int = STATEMENT_SECONDS,
+        must_exist: bool = False,
+    ) -> None:
+        """With `must_exist` a file of SQLite's that is not there is an absent database, and not a new one."""
         parsed = make_url(url)
         self.dialect = parsed.get_backend_name()
         """`sqlite` or `postgresql`."""
         if self.dialect == "sqlite":
-            if parsed.database and parsed.database != ":memory:":
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            file = Path(parsed.database) if parsed.database and parsed.database != ":memory:" else None
+            if file is not None and not must_exist:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            wanted = file if must_exist else None
             # One more than wanted: the loop keeps one (see `_reader`).
-            self._reading = _sqlite_engine(url, pool_size=pool_size + 1, write=False)
+            self._reading = _sqlite_engine(url, pool_size=pool_size + 1, write=False, wanted=wanted)
             # One writer a process: the others queue in the pool, in order, instead of polling the lock.
-            self._engine = self._writing = _sqlite_engine(url, pool_size=1, write=True)
+            self._engine = self._writing = _sqlite_engine(url, pool_size=1, write=True, wanted=wanted)
             self._shared: sqlite_driver.SqliteDriver | None = None
             self._opening = asyncio.Lock()
         else:
@@ -175,6 +186,7 @@ class Database:
             try:
                 yield session
             finally:
+                # One that SQLAlchemy was left nothing holds nothing, so there is nothing to close.
                 if session.in_transaction():
                     await session.__aexit__(None, None, None)
             return
@@ -316,7 +328,7 @@ async def _driver_on(connection: AsyncConnection) -> Driver:
     return await postgresql_driver.driver_on(connection)
 
 
-def _sqlite_engine(url: str, *, pool_size: int, write: bool) -> AsyncEngine:
+def _sqlite_engine(url: str, *, pool_size: int, write: bool, wanted: Path | None) -> AsyncEngine:
     engine = create_async_engine(
         url,
         poolclass=AsyncAdaptedQueuePool,
@@ -330,6 +342,13 @@ def _sqlite_engine(url: str, *, pool_size: int, write: bool) -> AsyncEngine:
             "check_same_thread": False,
         },  # the loop asks them too (ADR 0014)
     )
+
+    if wanted is not None:
+
+        @event.listens_for(engine.sync_engine, "do_connect")
+        def _require_file(*_: object) -> None:
+            if not wanted.exists():
+                raise sqlite3.OperationalError("unable to open database file")  # as SQLite says of a folder
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: object) -> None:

@@ -1,8 +1,9 @@
 """Builds the application: routers, error handlers, lifespan, nothing else."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 
 from app import schema
@@ -33,7 +34,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     """The application on the parts in `runtime`.
 
     Raises ValueError for a link prefix that no symbol has room for. It refuses to start on a schema
-    that is not at head (SchemaBehind).
+    that is not at head (SchemaBehind), unless the database is away just then.
     """
     settings = runtime.settings
     check_prefix(settings.link_prefix)
@@ -41,9 +42,10 @@ def create_app(runtime: Runtime) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         require_cryptography_backend()
-        # Where the database is away there is time to look: it will be answered 503 until it is back.
-        with suppress(Unavailable):
+        try:
             await runtime.database.require_schema(schema.head())
+        except Unavailable:  # requests are answered 503 until it is back
+            structlog.get_logger().warning("the schema could not be looked at: the database is away")
         yield
         await runtime.close()
 

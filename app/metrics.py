@@ -9,9 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Environment variable that names a folder for the counts of several worker processes. It must be set
-before prometheus_client is first imported, and the folder emptied before the server starts."""
+from app.settings import METRICS_FOLDER
 
 LATENCIES = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Seconds. A scan should be answered in tens of milliseconds, and a gate gives up after seconds."""
@@ -72,7 +70,7 @@ class Metrics:
 
     def exposition(self) -> tuple[bytes, str]:
         """The page that Prometheus reads, and its media type; over all workers where they share a folder."""
-        if SHARED_FOLDER not in os.environ:
+        if METRICS_FOLDER not in os.environ:
             return generate_latest(self.registry), CONTENT_TYPE_LATEST
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
@@ -81,5 +79,5 @@ class Metrics:
 
 def forget_process(pid: int) -> None:
     """Drop the gauges of a worker process that has ended."""
-    if SHARED_FOLDER in os.environ:
+    if METRICS_FOLDER in os.environ:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -25,7 +25,10 @@ from app.work import Deployment
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Built once by `create_app`, reached by dependencies, closed when the process stops."""
+    """Built once, reached by dependencies, closed when the process stops.
+
+    Workers are forked after that (ADR 0015): nothing here opens a connection or starts a thread until asked.
+    """
 
     deployment: Deployment
     database: Database
@@ -54,6 +57,7 @@ class Runtime:
             settings.database_url,
             pool_size=settings.database_pool,
             statement_seconds=REQUEST_STATEMENT_SECONDS,
+            must_exist=True,
         )
         ring = KeyRing(deployment.vault)
         http = open_http()

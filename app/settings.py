@@ -25,6 +25,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 OFFICIAL_WECHAT = "https://api.weixin.qq.com"
 """The only WeChat server that a production deployment may talk to."""
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable that names a folder, empty at the start, for the counts of several worker processes.
+prometheus_client reads it when it is first imported."""
 LANDING_PATH = "/c/"
 """Where the application serves the landing page and WeChat's domain check file."""
 
@@ -90,9 +93,11 @@ class Settings(BaseSettings):
     concurrency: int = 512
     """Requests under way in one process before further ones are answered 503."""
     database_pool: int = Field(8, ge=1)
-    """Connections that one process holds at most (PostgreSQL)."""
+    """Connections that one process holds at most. SQLite has this many to read with, one more for the event
+    loop and one to write.
+    """
     rate_limits: bool = True
-    """Off only for replays, benches and load tests; refused in production."""
+    """Off only for replays and load tests; refused in production."""
 
     @field_validator("link_prefix")
     @classmethod

@@ -29,7 +29,7 @@ from bench.deployments import Ground, Server, database, deployment, server, warm
 WALLETS = 800
 """Of one run over HTTP: some seconds."""
 CONNECTIONS = 16
-"""As many as the workers have database connections: a wallet holds one while it is looked up."""
+"""As many as two workers have database connections, of which a wallet holds one on PostgreSQL meanwhile."""
 ALONE = 200
 """Of one run of the service alone."""
 SIGNATURES = 4000

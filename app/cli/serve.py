@@ -9,6 +9,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from app import schema
@@ -16,7 +17,8 @@ from app.cli.deployment import read_secrets, read_settings
 from app.cli.fitness import require_fit
 from app.cli.refusals import FAILED, Refused
 from app.database import Database
-from app.settings import Secrets, Settings
+from app.logs import configure_logs
+from app.settings import METRICS_FOLDER, Secrets, Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -26,11 +28,6 @@ app = typer.Typer()
 
 BACKLOG = 2048
 """Connections that wait to be accepted: a second's worth of a city's burst (630/s) with room to spare."""
-
-SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
-"""Environment variable of prometheus_client, which reads it when it is first imported: a folder for the
-counts of several processes.
-"""
 
 COLLECTED_EVERY = 10_000
 """Objects made and not freed until cycles among them are looked for. A request leaves hardly any, and
@@ -69,6 +66,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes. SQLite is best served by one.")] = 1,
 ) -> None:
     """Serve the application until SIGTERM, which lets requests under way finish."""
+    configure_logs()
     # Until there is something to stop; uvicorn, once it has, repeats the signal that stopped it.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -81,7 +79,7 @@ def serve(
         _run_alone(_build(settings, secrets), listener)
         return
     with tempfile.TemporaryDirectory(prefix="huixin-metrics-") as folder:
-        os.environ[SHARED_METRICS] = folder
+        os.environ[METRICS_FOLDER] = folder
         _run_several(_build(settings, secrets), listener, workers)
 
 
@@ -139,12 +137,8 @@ def _run_several(built: "FastAPI", listener: socket.socket, workers: int) -> Non
 
 def _configured(built: "FastAPI", listener: socket.socket, *, workers: int) -> "Config":
     """How it is served; says where."""
-    import structlog
-
-    from app.logs import configure_logs
     from app.protocol import server_config
 
-    configure_logs()
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     structlog.get_logger().info("listening", url=url, workers=workers)

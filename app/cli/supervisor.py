@@ -18,7 +18,7 @@ from app.logs import outline
 from app.metrics import forget_process
 
 PARENT_SECONDS = 1.0
-"""Between two looks of a worker at whether its supervisor still lives."""
+"""Between two looks of a worker at whether its supervisor still lives; somebody has yet to start the next."""
 
 
 class Worker(Process):
@@ -68,11 +68,11 @@ class Supervisor(Multiprocess):
 
     @override
     def init_processes(self) -> None:
-        self.processes.extend(self._started() for _ in range(self.processes_num))
+        self._fill_up()
 
     @override
     def keep_subprocess_alive(self) -> None:
-        for place, worker in enumerate(self.processes):
+        for worker in list(self.processes):
             if self.should_exit.is_set():
                 return
             if worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
@@ -84,11 +84,12 @@ class Supervisor(Multiprocess):
                 self.should_exit.set()
                 return
             structlog.get_logger().warning("worker died", process=worker.pid, code=worker.exitcode)
-            try:
-                self.processes[place] = self._started()
-            except OSError as error:
-                # No memory for one more: the others go on, and the next round tries again.
-                structlog.get_logger().error("no worker started", fault=outline(error))
+            self.processes.remove(worker)
+        try:
+            self._fill_up()
+        except OSError as error:
+            # No memory for one more: the others go on, and the next round tries again.
+            structlog.get_logger().error("no worker started", fault=outline(error))
 
     @override
     def handle_hup(self) -> None:
@@ -96,15 +97,22 @@ class Supervisor(Multiprocess):
 
     @override
     def handle_ttin(self) -> None:
-        self.processes_num += 1
-        self.processes.append(self._started())
+        self.processes_num += 1  # the next round starts it
+
+    @override
+    def handle_ttou(self) -> None:
+        last = self.processes[-1]
+        super().handle_ttou()
+        if last not in self.processes:
+            forget_process(cast("int", last.pid))
 
     @property
     def failed(self) -> bool:
         """Whether it stopped because a worker could not start."""
         return any(process.exitcode == STARTUP_FAILURE for process in self.processes)
 
-    def _started(self) -> Worker:
-        worker = Worker(self.config, self.sockets)
-        worker.start()
-        return worker
+    def _fill_up(self) -> None:
+        while len(self.processes) < self.processes_num:
+            worker = Worker(self.config, self.sockets)
+            worker.start()
+            self.processes.append(worker)

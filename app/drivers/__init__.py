@@ -13,7 +13,9 @@ _KEPT = "driver"
 
 
 class Driver(Protocol):
-    """The connection beneath SQLAlchemy's, within the transaction of a session that writes."""
+    """The connection beneath SQLAlchemy's, within the transaction of a session that writes; of one that reads
+    SQLite, the connection that all of these share (ADR 0014).
+    """
 
     async def fetch(self, statement: Executable, parameters: Parameters) -> Sequence[Any] | None:
         """All rows as named tuples; None where SQLAlchemy has to carry `statement` out.

@@ -238,8 +238,11 @@ class SqliteDriver:
 
     @property
     def _bare(self) -> sqlite3.Connection:
-        """The connection within aiosqlite's, which hands it to nobody."""
-        return self.raw._conn  # noqa: SLF001
+        """The connection within aiosqlite's, handed to nobody; raises OperationalError once closed."""
+        try:
+            return self.raw._conn  # noqa: SLF001
+        except ValueError:
+            raise sqlite3.OperationalError("unable to open a closed database") from None
 
     async def _fail(self, statement: str, error: BaseException) -> None:
         await fail(

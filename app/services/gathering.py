@@ -74,7 +74,8 @@ class Gathering(Generic[ItemT, AnswerT]):
 
     async def _answer(self, batch: Sequence[_Waiting[ItemT, AnswerT]]) -> None:
         try:
-            results = await self._serve([waiting.item for waiting in batch])
+            answers = await self._serve([waiting.item for waiting in batch])
+            answered = list(zip(batch, answers, strict=True))
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, not to this task
             if len(batch) > 1 and not isinstance(error, Problem):
                 # One item that breaks must not take the others down with it.
@@ -85,6 +86,6 @@ class Gathering(Generic[ItemT, AnswerT]):
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)
             return
-        for waiting, result in zip(batch, results, strict=True):
+        for waiting, answer in answered:
             if not waiting.answer.done():
-                waiting.answer.set_result(result)
+                waiting.answer.set_result(answer)

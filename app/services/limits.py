@@ -40,7 +40,7 @@ CLIENT_FAILURES = RateLimitItemPerMinute(300, multiples=15, namespace="client-fa
 
 
 LARGEST_LIST = 256
-"""Counts of one transaction."""
+"""Counts of one transaction: half of what may be under way, and a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,8 @@ async def add_up(
 ) -> Sequence[Any]:
     """Inserts `rows`, each of another primary key; where one is taken, its `total` is added to what is there.
 
-    A row whose `until` is later than the one that is there takes its place instead. Returns all primary
-    keys with their totals, in any order.
+    A row whose `until` is later than the one that is there begins it anew, with its own `total` and `until`.
+    Returns all primary keys with their totals, in any order.
     """
     dialect = dialect_of(session)
     statement = _addition(table, tuple(rows[0]), total, until, dialect)

@@ -49,12 +49,12 @@ class PersonKey:
         """`open` for text."""
         return self.open(sealed, table=table, column=column, row=row).decode()
 
-    def seal_document(self, value: Mapping[str, Any], *, table: str, column: str, row: UUID) -> bytes:
+    def seal_json(self, value: Mapping[str, Any], *, table: str, column: str, row: UUID) -> bytes:
         """`seal` for a JSON object with its keys in order; ids in it become texts."""
         content = orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS)
         return self.seal(content, table=table, column=column, row=row)
 
-    def open_document(self, sealed: bytes, *, table: str, column: str, row: UUID) -> dict[str, Any]:
+    def open_json(self, sealed: bytes, *, table: str, column: str, row: UUID) -> dict[str, Any]:
         """`open` for a JSON object."""
         opened: dict[str, Any] = orjson.loads(self.open(sealed, table=table, column=column, row=row))
         return opened

@@ -1,18 +1,42 @@
 """The stand-in for WeChat, somebody who registers through it, and whoever meets at a gate."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
+from app.database import Database
+from app.models.accounts import Role
 from app.models.employers import Employer
 from app.runtime import Runtime
-from app.settings import Environment, Settings
+from app.settings import Environment, Secrets, Settings
 from app.standin.remote import StandIn
 from app.standin.server import run_standin
-from tests.factories.couriers import Applicant, arrive, employer_called, list_on_roster, made_up_id
+from tests.factories.couriers import Applicant, arrive, employer_called, list_on_roster, made_up_id, staff
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, open_gate
 from tests.factories.settings import make_settings
+from tests.processes import Process, start_processes
+
+
+@pytest.fixture
+async def processes(
+    own_database: Database, settings: Settings, secrets: Secrets
+) -> AsyncIterator[tuple[Process, Process]]:
+    """Two processes on one database."""
+    async with start_processes(own_database, settings, secrets, count=2) as (first, second):
+        yield first, second
+
+
+@pytest.fixture
+async def desk(runtime: Runtime) -> dict[str, str]:
+    """A reviewer who registers others."""
+    return await staff(runtime, Role.reviewer)
+
+
+@pytest.fixture
+async def reviewer(runtime: Runtime) -> dict[str, str]:
+    """Another reviewer, who decides."""
+    return await staff(runtime, Role.reviewer)
 
 
 @pytest.fixture(scope="session")

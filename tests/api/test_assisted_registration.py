@@ -1,7 +1,6 @@
 """Registering somebody at a desk who has no smartphone: by a reviewer, decided by another one."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from app.models.employers import Employer
 from app.runtime import Runtime
 from app.services.couriers.states import change_state
 from app.services.couriers.verification import verify_by_roster
-from app.settings import Secrets, Settings
+from app.settings import Settings
 from app.standin.remote import StandIn
 from tests.clocks import SettableClock
 from tests.factories.couriers import (
@@ -40,22 +39,12 @@ from tests.factories.desks import (
 )
 from tests.factories.scans import open_gate
 from tests.factories.work import seeding
-from tests.processes import Process, start_processes
+from tests.processes import Process
 
 
 @pytest.fixture
 def settings(wechat_settings: Settings) -> Settings:
     return wechat_settings
-
-
-@pytest.fixture
-async def desk(runtime: Runtime) -> dict[str, str]:
-    return await staff(runtime, Role.reviewer)
-
-
-@pytest.fixture
-async def reviewer(runtime: Runtime) -> dict[str, str]:
-    return await staff(runtime, Role.reviewer)
 
 
 async def test_another_reviewer_decides_and_a_printed_card_then_opens_gates(
@@ -264,14 +253,6 @@ async def test_only_reviewers_register_others(
     ):
         reply = await register(client, headers, employer)
         assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
-
-
-@pytest.fixture
-async def processes(
-    own_database: Database, settings: Settings, secrets: Secrets
-) -> AsyncIterator[tuple[Process, Process]]:
-    async with start_processes(own_database, settings, secrets, count=2) as (first, second):
-        yield first, second
 
 
 async def test_one_document_at_twenty_desks_at_once_is_one_profile(

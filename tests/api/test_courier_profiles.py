@@ -26,6 +26,7 @@ from tests.factories.couriers import (
     staff,
     told,
 )
+from tests.factories.desks import decide, open_reviews
 from tests.factories.work import seeding
 
 ZHEN = made_up_id(101)
@@ -134,9 +135,8 @@ async def test_a_further_affiliation_shows_once_it_is_confirmed(
     assert (again.status_code, again.json()["code"]) == (409, "affiliation_exists")
     assert (await shown_card(runtime)).employer == "晨光速运"
     reviewer = await staff(runtime, Role.reviewer)
-    (review,) = (await client.get("/v1/reviews?state=open", headers=reviewer)).json()["items"]
-    decision = {"approve": True, "reason": "劳动合同已核对"}
-    decided = await client.post(f"/v1/reviews/{review['id']}/decision", json=decision, headers=reviewer)
+    (review,) = await open_reviews(client, reviewer)
+    decided = await decide(client, reviewer, review, approve=True)
     assert decided.status_code == 200, decided.text
     assert (await shown_card(runtime)).employer == "晨光速运、渝快达"
 
@@ -151,9 +151,8 @@ async def test_a_yes_confirms_nothing_that_was_named_after_the_question(
         clock.advance(seconds=1)
     reviewer = await staff(runtime, Role.reviewer)
     for shown in ("晨光速运、渝快达", "晨光速运、渝快达、山城速递"):
-        (review,) = (await client.get("/v1/reviews?state=open", headers=reviewer)).json()["items"]
-        decision = {"approve": True, "reason": "劳动合同已核对"}
-        await client.post(f"/v1/reviews/{review['id']}/decision", json=decision, headers=reviewer)
+        (review,) = await open_reviews(client, reviewer)
+        await decide(client, reviewer, review, approve=True)
         assert (await shown_card(runtime)).employer == shown
 
 

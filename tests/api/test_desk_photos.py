@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,27 +19,17 @@ from app.models.employers import Employer
 from app.runtime import Runtime
 from app.services.couriers.portraits import DAILY_PHOTOS
 from app.services.couriers.states import change_state
-from app.settings import Secrets, Settings
+from app.settings import Settings
 from tests.factories.couriers import employer_called, only_courier, staff
 from tests.factories.desks import decide, open_reviews, register
 from tests.factories.scans import bring_courier, open_gate
 from tests.factories.work import seeding
-from tests.processes import Process, start_processes
+from tests.processes import Process
 
 
 @pytest.fixture
 def settings(wechat_settings: Settings) -> Settings:
     return wechat_settings
-
-
-@pytest.fixture
-async def desk(runtime: Runtime) -> dict[str, str]:
-    return await staff(runtime, Role.reviewer)
-
-
-@pytest.fixture
-async def reviewer(runtime: Runtime) -> dict[str, str]:
-    return await staff(runtime, Role.reviewer)
 
 
 async def photograph(client: httpx.AsyncClient, headers: dict[str, str], courier_id: UUID) -> tuple[int, str]:
@@ -54,12 +44,13 @@ async def photograph(client: httpx.AsyncClient, headers: dict[str, str], courier
     return reply.status_code, reply.json()["code"] if reply.content else ""
 
 
-async def verified(client: httpx.AsyncClient, runtime: Runtime, *reviewers: dict[str, str]) -> Courier:
+async def verified(
+    client: httpx.AsyncClient, runtime: Runtime, desk: dict[str, str], reviewer: dict[str, str]
+) -> Courier:
     """A courier without an account, registered by one reviewer and verified by another."""
-    registrar, other = reviewers
-    await register(client, registrar, await employer_called(runtime, "晨光速运"))
-    (review,) = await open_reviews(client, registrar)
-    await decide(client, other, review, approve=True)
+    await register(client, desk, await employer_called(runtime, "晨光速运"))
+    (review,) = await open_reviews(client, desk)
+    await decide(client, reviewer, review, approve=True)
     return await only_courier(runtime)
 
 
@@ -128,14 +119,6 @@ async def test_no_more_than_ten_portraits_a_day_are_kept(
         assert await photograph(client, desk, courier.id) == (204, "")
     assert await photograph(client, reviewer, courier.id) == (429, "too_many_requests")
     assert len(await taken(runtime.database, courier)) == DAILY_PHOTOS
-
-
-@pytest.fixture
-async def processes(
-    own_database: Database, settings: Settings, secrets: Secrets
-) -> AsyncIterator[tuple[Process, Process]]:
-    async with start_processes(own_database, settings, secrets, count=2) as (first, second):
-        yield first, second
 
 
 async def test_of_two_desks_at_once_one_replaces_what_the_other_took(

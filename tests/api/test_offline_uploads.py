@@ -272,6 +272,10 @@ async def test_a_gate_that_is_open_again_was_closed_at_the_time(
     )
     assert [result["scan"]["server_reason"] for result in results] == ["verified", "gate_closed", "verified"]
     assert await differences(client, gate) == [(results[1]["scan"]["id"], "gate_closed")]
+    inbox = await client.get(
+        f"/v1/gates/{gate.gate_id}/differences", headers=gate.guard | {"accept-language": "en"}
+    )
+    assert [item["sentence"] for item in inbox.json()["items"]] == ["The gate took no part then."]
 
 
 async def test_times_outside_the_devices_place_are_held_within_it_and_doubtful(

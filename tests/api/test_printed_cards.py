@@ -4,7 +4,6 @@ import asyncio
 import base64
 import io
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -24,14 +23,14 @@ from app.models.substitutes import PrintedCard
 from app.runtime import Runtime
 from app.services.codes.substitutes import printed_text
 from app.services.couriers.states import change_state
-from app.settings import Secrets, Settings
+from app.settings import Settings
 from tests.clocks import SettableClock
 from tests.factories.couriers import staff
 from tests.factories.gate_rules import condition, make_rules
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, open_gate
 from tests.factories.settings import make_settings
 from tests.factories.work import seeding
-from tests.processes import Process, start_processes
+from tests.processes import Process
 
 PREFIX = "https://hx.example.cn/c/"
 REASON = {"reason": "无智能手机"}
@@ -264,14 +263,6 @@ async def test_a_card_scanned_offline_is_judged_as_of_then(
     )
     judged = [result["scan"]["server_reason"] for result in reply.json()["results"]]
     assert judged == ["printed_card", "card_ended", "unknown_card"]
-
-
-@pytest.fixture
-async def processes(
-    own_database: Database, settings: Settings, secrets: Secrets
-) -> AsyncIterator[tuple[Process, Process]]:
-    async with start_processes(own_database, settings, secrets, count=2) as (first, second):
-        yield first, second
 
 
 async def test_of_cards_issued_at_once_one_is_live(

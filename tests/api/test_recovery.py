@@ -28,6 +28,7 @@ from tests.factories.couriers import (
     only_courier,
     staff,
 )
+from tests.factories.desks import decide, open_reviews
 
 DOCUMENT = made_up_id(201)
 NAME = "裴念安"
@@ -65,13 +66,12 @@ async def second(runtime: Runtime, standin: StandIn, owner: Applicant) -> Applic
     return replace(owner, headers=headers, user="pei-2", phone=OTHER_PHONE)
 
 
-async def decide(client: httpx.AsyncClient, runtime: Runtime, *, approve: bool) -> httpx.Response:
+async def answer(client: httpx.AsyncClient, runtime: Runtime, *, approve: bool) -> httpx.Response:
     """A reviewer's answer to the one open recovery."""
     reviewer = await staff(runtime, Role.reviewer)
     queue = await client.get("/v1/reviews?state=open&kind=recovery", headers=reviewer)
     (review,) = queue.json()["items"]
-    body = {"approve": approve, "reason": "证件原件已核对"}
-    return await client.post(f"/v1/reviews/{review['id']}/decision", json=body, headers=reviewer)
+    return await decide(client, reviewer, review, approve=approve)
 
 
 def alike(profile: dict[str, object]) -> dict[str, object]:
@@ -119,9 +119,8 @@ async def test_taking_a_registration_back_reads_the_same(
 async def decline_all(client: httpx.AsyncClient, runtime: Runtime) -> None:
     """A reviewer's no to whatever waits."""
     reviewer = await staff(runtime, Role.reviewer)
-    for review in (await client.get("/v1/reviews?state=open", headers=reviewer)).json()["items"]:
-        body = {"approve": False, "reason": "证件照片不清"}
-        await client.post(f"/v1/reviews/{review['id']}/decision", json=body, headers=reviewer)
+    for review in await open_reviews(client, reviewer):
+        await decide(client, reviewer, review, approve=False, reason="证件照片不清")
 
 
 async def touch_all(
@@ -244,7 +243,7 @@ async def test_a_reviewer_gives_the_profile_back_with_the_new_phone(
     claimed = (await second.register()).json()
     assert (claimed["state"], claimed["under_review"]) == ("pending", True)
     assert (await owner.profile()).json()["state"] == "verified"
-    reply = await decide(client, runtime, approve=True)
+    reply = await answer(client, runtime, approve=True)
     assert reply.status_code == 200, reply.text
     assert [reason["code"] for reason in reply.json()["reasons"]] == ["phone_differs", "document_known"]
     profile = (await second.profile()).json()
@@ -258,7 +257,7 @@ async def test_a_declined_claim_changes_nothing_for_the_owner(
     await list_on_roster(runtime, employer, name=NAME, document=DOCUMENT, phone=PHONE)
     before = (await owner.register()).json()
     await second.register()
-    assert (await decide(client, runtime, approve=False)).status_code == 200
+    assert (await answer(client, runtime, approve=False)).status_code == 200
     assert (await owner.profile()).json() == before
     assert (await only_courier(runtime)).codes_from is None
 

@@ -251,18 +251,42 @@ async def test_a_simulation_says_what_a_device_says_without_network(
     await make_rules(runtime, gate, [vehicles("on_foot"), hours("06:00-22:00")], when_offline=when_offline)
 
     async def alone(**query: str) -> tuple[str, str]:
-        told = (await simulate(client, gate, manager, **query))["without_network"]
-        assert told["sentence"]
+        told = (await simulate(client, gate, manager, **query))["offline"]
         return told["verdict"], told["reason"]
 
     assert await alone() == stranger
     assert await alone(entry_id=entry) == seen
     assert await alone(direction="out") == ("admit", "verified")
+    in_two_days = (datetime.fromisoformat("2026-05-11T12:00:00+08:00") + timedelta(days=2)).isoformat()
+    assert await alone(entry_id=entry, at=in_two_days) == stranger  # not seen within the day before
     assert await alone(at="2026-05-11T23:00:00+08:00") == ("refuse", "outside_hours")
     async with seeding(runtime) as work:
         row = await work.session.get_one(Courier, courier.courier.id)
         await change_state(work, courier=row, to=CourierState.suspended, reason="test")
     assert await alone(entry_id=entry) == ("refuse", "handle_withdrawn")
+
+
+@pytest.mark.parametrize(
+    ("language", "denied"),
+    [
+        ("zh", "网络中断期间本小区不放行。"),
+        ("en", "This compound admits nobody while the network is down."),
+    ],
+)
+async def test_what_a_device_says_is_simulated_in_words(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    gate: WorkingGate,
+    manager: dict[str, str],
+    language: str,
+    denied: str,
+) -> None:
+    await make_rules(runtime, gate, [hours("06:00-22:00")], when_offline=WhenOffline.deny)
+    headers = manager | {"accept-language": language}
+    late = await simulate(client, gate, headers, at="2026-05-11T23:00:00+08:00")
+    assert late["offline"]["sentence"] == late["sentence"]
+    noon = await simulate(client, gate, headers, at="2026-05-11T12:00:00+08:00")
+    assert noon["offline"]["sentence"] == denied
 
 
 async def test_simulations_are_for_those_who_keep_the_gate(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +22,6 @@ from app.services.scans.answers import Answer
 from app.services.scans.gathering import LARGEST_LIST
 from app.services.scans.outcomes import annul
 from app.services.scans.presentation import Presentation
-from app.settings import Secrets, Settings
 from app.work import Actor, Work, begin_work
 from tests.conftest import NOON
 from tests.factories.passages import pass_gate, take_back
@@ -32,20 +30,12 @@ from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mi
 from tests.factories.uploads import entries, upload
 from tests.factories.work import seeding
 from tests.logs import captured_logs
-from tests.processes import Process, start_processes
+from tests.processes import Process
 from tests.statements import noted
 
 CROWD = 100
 LAST_MOMENT = LIFE_UNITS * TTL_UNIT + LATE
 """Seconds after a code was made."""
-
-
-@pytest.fixture
-async def processes(
-    own_database: Database, settings: Settings, secrets: Secrets
-) -> AsyncIterator[tuple[Process, Process]]:
-    async with start_processes(own_database, settings, secrets, count=2) as (first, second):
-        yield first, second
 
 
 @pytest.fixture

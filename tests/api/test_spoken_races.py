@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -14,12 +13,12 @@ from app.models.substitutes import SpokenCode
 from app.services.scans.admission import admit
 from app.services.scans.answers import Answer
 from app.services.scans.gathering import LARGEST_LIST
-from app.settings import Secrets, Settings
+from app.settings import Settings
 from tests.factories.presentations import presented
 from tests.factories.scans import WorkingCourier, WorkingGate, bring_courier, mint, open_gate
 from tests.factories.settings import make_settings
 from tests.factories.work import seeding
-from tests.processes import Process, start_processes
+from tests.processes import Process
 from tests.statements import noted
 
 
@@ -27,14 +26,6 @@ from tests.statements import noted
 def settings() -> Settings:
     """Whoever asks for digits does so as often as the test likes."""
     return make_settings(rate_limits=False, access_token_seconds=3600)
-
-
-@pytest.fixture
-async def processes(
-    own_database: Database, settings: Settings, secrets: Secrets
-) -> AsyncIterator[tuple[Process, Process]]:
-    async with start_processes(own_database, settings, secrets, count=2) as (first, second):
-        yield first, second
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class Server:
     def workers(self) -> list[psutil.Process]:
         """Its worker processes that live, where it has several."""
         assert self._process is not None
-        return [each for each in psutil.Process(self._process.pid).children() if _lives(each)]
+        return [each for each in psutil.Process(self._process.pid).children() if lives(each)]
 
     def kill_worker(self, chance: random.Random) -> None:
         """SIGKILL to one of its workers, which the supervisor replaces."""
@@ -72,16 +72,17 @@ class Server:
         """Waits until it can answer; after how many seconds."""
         begun = time.monotonic()
         async with asyncio.timeout(PATIENCE):
-            while not await self._is_ready():  # noqa: ASYNC110 # another process has no event
+            while await self.health() != 200:  # noqa: ASYNC110 # another process has no event
                 await asyncio.sleep(0.02)
         return time.monotonic() - begun
 
-    async def _is_ready(self) -> bool:
+    async def health(self) -> int:
+        """The status by which it says whether it can answer; 0 where it says nothing."""
         try:
             async with Line(self.port) as line:
-                return (await line.exchange("GET", "/health/ready")).status == 200
+                return (await line.exchange("GET", "/health/ready")).status
         except (OSError, EOFError):
-            return False
+            return 0
 
     def stop(self) -> int:
         """Ends it as an operator would, and with force where that fails; its exit code."""
@@ -93,12 +94,19 @@ class Server:
         return self._process.wait()
 
 
-def _lives(child: psutil.Process) -> bool:
-    """Whether it is not one just killed."""
+def lives(process: psutil.Process) -> bool:
+    """Whether it has not ended, waited for or not."""
     try:
-        return child.status() != psutil.STATUS_ZOMBIE
+        return process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits until something holds of other processes, which have no event; raises TimeoutError."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 def free_port() -> int:

@@ -3,6 +3,8 @@
 import asyncio
 import re
 import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,12 @@ from sqlalchemy import make_url
 
 from tests.faults.grounds import Ground
 from tests.faults.lines import Line
-from tests.faults.servers import PATIENCE, Server, serving
+from tests.faults.proxy import Proxy
+from tests.faults.servers import PATIENCE, Server, lives, serving, until
 
 SEVERAL = 2
-HEALTH = "/health/ready"
+
+Step = Callable[[], object]
 
 
 async def test_a_worker_that_died_is_replaced(ground: Ground, tmp_path: Path) -> None:
@@ -21,10 +25,8 @@ async def test_a_worker_that_died_is_replaced(ground: Ground, tmp_path: Path) ->
         await server.ready()
         died, stayed = server.workers()
         died.kill()
-        async with asyncio.timeout(PATIENCE):
-            while died in (there := server.workers()) or len(there) < SEVERAL:  # noqa: ASYNC110 # as below
-                await asyncio.sleep(0.02)
-        assert stayed in there
+        await until(lambda: not lives(died) and len(server.workers()) == SEVERAL)
+        assert stayed in server.workers()
         stayed.suspend()
         try:
             await server.ready()  # by the fresh one alone
@@ -38,20 +40,51 @@ async def test_workers_count_into_the_same_measures(ground: Ground, tmp_path: Pa
         for worker in server.workers():
             worker.suspend()
             for _ in range(5):
-                await answered(server, HEALTH)
+                assert await server.health() == 200
             worker.resume()
         async with asyncio.timeout(PATIENCE):
-            while await answered(server) < 10:  # noqa: ASYNC110 # a request is counted after its answer
+            while await asked_for_health(server) < 10:  # noqa: ASYNC110 # counted after its answer
                 await asyncio.sleep(0.02)
 
 
-async def answered(server: Server, path: str = "/metrics") -> int:
-    """Asks for `path`; how often, if that shows the measures, the server says it was asked for its health."""
+async def asked_for_health(server: Server) -> int:
+    """How often, by the measures."""
     async with Line(server.port) as line:
-        reply = await line.exchange("GET", path)
-    assert reply.status == 200
+        reply = await line.exchange("GET", "/metrics")
     counts = re.findall(rb'huixin_http_requests_total{[^}]*route="/health/ready"[^}]*} ([0-9.]+)', reply.body)
     return sum(int(float(count)) for count in counts)
+
+
+@asynccontextmanager
+async def removable(ground: Ground, kind: str) -> AsyncIterator[tuple[dict[str, str], Step, Step]]:
+    """The environment of a database that can be taken away and brought back."""
+    if kind == "sqlite":
+        path = Path(make_url(ground.database_url).database or "")
+        aside = path.with_suffix(".aside")
+        yield ground.environment, lambda: path.rename(aside), lambda: aside.rename(path)
+        return
+    proxy = Proxy(ground.database_url)
+    async with proxy.listening():
+        url = proxy.url(make_url(ground.database_url).database or "")
+        yield ground.environment | {"HUIXIN_DATABASE_URL": url}, proxy.refuse, proxy.release
+
+
+async def test_a_worker_that_finds_no_database_answers_until_it_is_back(
+    ground: Ground, database_kind: str, tmp_path: Path
+) -> None:
+    async with removable(ground, database_kind) as (environment, take_away, bring_back):
+        with serving(environment, tmp_path, workers=SEVERAL) as server:
+            await server.ready()
+            take_away()
+            before = server.workers()
+            for worker in before:
+                worker.kill()
+            await until(lambda: not any(map(lives, before)) and len(server.workers()) == SEVERAL)
+            async with asyncio.timeout(PATIENCE):
+                while await server.health() != 503:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            bring_back()
+            await server.ready()
 
 
 async def test_workers_end_with_a_supervisor_that_was_killed(ground: Ground, tmp_path: Path) -> None:
@@ -59,30 +92,9 @@ async def test_workers_end_with_a_supervisor_that_was_killed(ground: Ground, tmp
         await server.ready()
         workers = server.workers()
         server.signal(signal.SIGKILL)
-        async with asyncio.timeout(PATIENCE):
-            while any(worker.is_running() for worker in workers):  # noqa: ASYNC110 # as above
-                await asyncio.sleep(0.02)
+        await until(lambda: not any(map(lives, workers)))
         server.kill()  # what is left of it
         server.start()  # on the same port
-        await server.ready()
-
-
-async def test_a_worker_that_comes_back_to_an_absent_database_waits_for_it(
-    ground: Ground, tmp_path: Path, database_kind: str
-) -> None:
-    if database_kind != "sqlite":
-        pytest.skip("a file is easily moved away")
-    path = Path(make_url(ground.database_url).database or "")
-    away = path.with_suffix(".away")
-    with serving(ground.environment, tmp_path, workers=SEVERAL) as server:
-        await server.ready()
-        await asyncio.to_thread(path.rename, away)
-        for worker in server.workers():
-            worker.kill()
-        async with asyncio.timeout(PATIENCE):
-            while len(server.workers()) < SEVERAL:  # noqa: ASYNC110 # as above
-                await asyncio.sleep(0.02)
-        await asyncio.to_thread(away.rename, path)
         await server.ready()
 
 
@@ -93,26 +105,30 @@ async def test_a_server_that_is_stopped_before_it_serves_leaves_nothing(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     with serving(ground.environment | {"TMPDIR": str(temporary)}, tmp_path, workers=SEVERAL) as server:
-        async with asyncio.timeout(PATIENCE):
-            while not list(temporary.glob("huixin-metrics-*")):  # noqa: ASYNC110 # until it builds the application
-                await asyncio.sleep(0.01)
+        await until(lambda: any(temporary.glob("huixin-metrics-*")))  # it builds the application
         await asyncio.sleep(seconds)
         assert server.stop() == 0
-    assert not list(temporary.iterdir())
+    assert not any(temporary.iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTTOU])
-async def test_signals_that_ask_for_something_else_end_nothing(
-    ground: Ground, tmp_path: Path, number: int
-) -> None:
+async def test_new_settings_are_no_reason_to_end_anything(ground: Ground, tmp_path: Path) -> None:
     with serving(ground.environment, tmp_path, workers=SEVERAL) as server:
         await server.ready()
-        server.signal(number)
+        before = server.workers()
+        server.signal(signal.SIGHUP)
         server.signal(signal.SIGTTIN)
-        async with asyncio.timeout(PATIENCE):
-            while len(server.workers()) < SEVERAL:  # noqa: ASYNC110 # another process has no event
-                await asyncio.sleep(0.02)
+        await until(lambda: len(server.workers()) == SEVERAL + 1)
+        assert set(before) < set(server.workers())
+
+
+async def test_there_may_be_more_workers_or_fewer(ground: Ground, tmp_path: Path) -> None:
+    with serving(ground.environment, tmp_path, workers=SEVERAL) as server:
+        await server.ready()
+        server.signal(signal.SIGTTOU)
+        await until(lambda: len(server.workers()) == SEVERAL - 1)
+        server.signal(signal.SIGTTIN)
+        await until(lambda: len(server.workers()) == SEVERAL)
         await server.ready()
         workers = server.workers()
         assert server.stop() == 0
-        assert not any(worker.is_running() for worker in workers)
+        assert not any(map(lives, workers))

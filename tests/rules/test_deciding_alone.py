@@ -11,6 +11,12 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey
 
+from app.models.gate_rules import WhenOffline
+from app.models.scans import Verdict
+from app.services.gate_rules.rules import ObjectionReason
+from app.services.scans.alone import decide_alone
+from app.services.scans.reasons import Reason
+from app.services.scans.rules import Decision
 from tests.scanner.bundle import Bundle, BundleRefused, UnknownKey, keys_of, read_bundle
 from tests.scanner.code import CodeKey, read_code, unpadded, unpadded32
 from tests.scanner.deciding import Known, decide
@@ -328,3 +334,54 @@ def test_a_bundle_that_is_not_to_be_used_is_refused(text: str) -> None:
 def test_an_unknown_key_is_told_from_a_wrong_signature() -> None:
     with pytest.raises(UnknownKey):
         read(signed({"kid": "s2"}))
+
+
+ONLINE: list[tuple[Reason, dict[str, Any]]] = [
+    (Reason.verified, {}),
+    (Reason.kind_of_work_not_admitted, {}),
+    (Reason.vehicle_not_admitted, {}),
+    (Reason.gate_closed, {"closed": True}),
+    (Reason.suspended, {"withdrawn": frozenset({SUB})}),
+    (Reason.left, {"withdrawn": frozenset({SUB})}),
+    (Reason.not_verified, {"withdrawn": frozenset({SUB})}),
+    (Reason.blocked, {"blocked": frozenset({SUB})}),
+    (Reason.gate_closed_temporarily, {"clauses": CLOSED}),
+    (Reason.outside_hours, {"clauses": NIGHT}),
+]
+"""What the server says of somebody who enters, and how the bundle has it."""
+
+
+OF_RULES = {Reason(each.value) for each in ObjectionReason}
+
+
+@pytest.mark.parametrize(("reason", "bundle"), ONLINE)
+@pytest.mark.parametrize("when_offline", WhenOffline)
+@pytest.mark.parametrize("seen", [True, False])
+@pytest.mark.parametrize("direction", ["in", "out"])
+def test_a_simulation_says_what_a_device_says(
+    reason: Reason, bundle: dict[str, Any], when_offline: WhenOffline, *, seen: bool, direction: str
+) -> None:
+    # Who leaves is asked by no rule of the gate.
+    online = Reason.verified if direction == "out" and reason in OF_RULES else reason
+    verdict = Verdict.admit if online is Reason.verified else Verdict.refuse
+    simulated = decide_alone(
+        Decision(verdict, online), entering=direction == "in", when_offline=when_offline, seen=seen
+    )
+    alone = said(
+        code(),
+        direction=direction,
+        when_offline=when_offline.value,
+        seen=frozenset({SUB} if seen else ()),
+        **bundle,
+    )
+    assert (simulated.verdict.value, simulated.reason.value) == alone
+
+
+def test_a_simulation_says_nothing_of_codes_that_are_not_fresh() -> None:
+    with pytest.raises(ValueError, match="expired"):
+        decide_alone(
+            Decision(Verdict.refuse, Reason.expired),
+            entering=True,
+            when_offline=WhenOffline.deny,
+            seen=False,
+        )

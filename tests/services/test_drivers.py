@@ -8,6 +8,7 @@ from sqlalchemy import Float, bindparam, cast, literal, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 
 from app.database import Database, fetch
+from app.errors import Unavailable
 from app.models.base import Document, Id, Instant
 from app.models.scans import ScanKey, ScanOutcome
 from app.services.lists import (
@@ -30,19 +31,21 @@ ALL_KINDS = select(
 )
 
 
+GIVEN = {
+    "id": uuid4(),
+    "at": datetime(2026, 5, 11, 4, tzinfo=UTC),
+    "document": {"gate": "东门", "n": [1]},
+    "none": None,
+}
+
+
 async def test_rows_are_the_same_either_way(own_database: Database) -> None:
-    given = {
-        "id": uuid4(),
-        "at": datetime(2026, 5, 11, 4, tzinfo=UTC),
-        "document": {"gate": "东门", "n": [1]},
-        "none": None,
-    }
     async with own_database.session() as session:
-        first = await fetch(session, ALL_KINDS, given)
-        again = await fetch(session, ALL_KINDS, given)  # past SQLAlchemy
+        first = await fetch(session, ALL_KINDS, GIVEN)
+        again = await fetch(session, ALL_KINDS, GIVEN)  # past SQLAlchemy
     assert type(again[0]) is not type(first[0])
     assert tuple(first[0]) == tuple(again[0])
-    assert (again[0].id, again[0].document, again[0].text) == (given["id"], given["document"], "甲")
+    assert (again[0].id, again[0].document, again[0].text) == (GIVEN["id"], GIVEN["document"], "甲")
 
 
 async def test_rows_that_were_copied_are_gone_with_the_transaction(own_database: Database) -> None:
@@ -132,3 +135,10 @@ async def test_a_later_row_takes_the_place_of_an_earlier_one_and_not_the_other_w
         assert stored.recorded_at.second == stays
         assert stored.scan == (row["scan"] if second == stays else last)
         last = stored.scan
+
+
+async def test_a_closed_database_is_an_absent_one(own_database: Database) -> None:
+    await own_database.close()
+    with pytest.raises(Unavailable):
+        async with own_database.session(write=False):
+            pass

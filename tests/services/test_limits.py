@@ -41,6 +41,19 @@ async def test_the_fourth_of_three_is_refused_until_the_window_ends(
     await limits.count(THREE, "account a")
 
 
+async def test_windows_are_those_of_the_clock(database: Database, clock: SettableClock) -> None:
+    limits = limits_on(database, clock)
+    clock.advance(seconds=20)
+    for _ in range(3):
+        await limits.count(THREE, "account a")
+    clock.advance(seconds=10)
+    with pytest.raises(TooManyRequests) as refusal:
+        await limits.count(THREE, "account a")
+    assert refusal.value.retry_after == 30
+    clock.advance(seconds=30)
+    await limits.count(THREE, "account a")
+
+
 async def test_failures_are_counted_first_and_refused_afterwards(
     database: Database, clock: SettableClock
 ) -> None:

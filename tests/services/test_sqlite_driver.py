@@ -131,10 +131,14 @@ async def test_who_gives_up_reading_keeps_no_connection(own_database: Database) 
             await fetch(session, KEYS)
             await session.scalar(LONG)
 
+    await read()
+    pool = own_database._reading.pool
     async with asyncio.timeout(4 * PATIENCE):
         for _ in range(12):  # more often than there are connections
             task = asyncio.create_task(read())
-            await asyncio.sleep(0.01)
+            # Until SQLAlchemy has taken one beside the loop's own.
+            while pool.checkedout() < 2:  # type: ignore[attr-defined] # noqa: ASYNC110
+                await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -152,3 +156,14 @@ async def test_who_reads_beside_others_sees_what_was_committed_before_each_state
                 assert [row.jobs for row in await fetch(session, jobs)] == [number]
             async with own_database.session() as writing:
                 writing.add(Job(name=str(number), due_at=datetime(2026, 5, 11, tzinfo=UTC)))
+
+
+async def test_who_reads_on_when_all_is_closed_finds_no_database(own_database: Database) -> None:
+    async def read() -> None:
+        async with own_database.session(write=False) as session:
+            await fetch(session, KEYS)
+            await own_database.close()
+            await fetch(session, KEYS)
+
+    with pytest.raises(Unavailable):
+        await read()

@@ -31,11 +31,11 @@ class SimulationAsked(Request):
         return Comer(self.at, self.direction, self.entry_id, (self.kind_of_work, self.vehicle))
 
 
-class DecidedAlone(Response):
-    """What a device says that has synced lately and has no network now."""
+class OfflineSimulation(Response):
+    """What a device says that has synced lately and has no network; it knows nobody's kind of work."""
 
     verdict: Choice[Verdict]
-    """By what holds at the compound while the network is down: `admit`, `check` or `refuse`."""
+    """`admit` green, `check` yellow, `refuse` red."""
     reason: Choice[Reason]
     """Why, as a stable code."""
     sentence: str
@@ -61,12 +61,12 @@ class Simulation(Response):
     """What is possible instead."""
     conditions: list[str]
     """What whoever enters has to observe."""
-    without_network: DecidedAlone
-    """The same while the network is down. A device knows nobody's kind of work or vehicle."""
+    offline: OfflineSimulation
+    """Verdict and reason while the network is down."""
 
     @classmethod
     def of(cls, simulated: Simulated, language: str) -> Self:
-        details, decision, alone = simulated.details, simulated.decision, simulated.alone
+        details, decision, offline = simulated.details, simulated.decision, simulated.offline
         alternative = details.get("alternative")
         return cls(
             at=simulated.at,
@@ -77,9 +77,9 @@ class Simulation(Response):
             clause=details.get("clause"),
             alternative=Alternative.model_validate(alternative) if alternative else None,
             conditions=details.get("conditions", []),
-            without_network=DecidedAlone(
-                verdict=alone.verdict,
-                reason=alone.reason,
-                sentence=sentence(alone.reason, language, details if alone == decision else {}),
+            offline=OfflineSimulation(
+                verdict=offline.verdict,
+                reason=offline.reason,
+                sentence=sentence(offline.reason, language, simulated.offline_details),
             ),
         )

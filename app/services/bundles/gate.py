@@ -13,8 +13,8 @@ from app.models.compounds import Compound
 from app.models.gate_rules import GateRules, WhenOffline
 from app.models.scans import Scan
 from app.services.bundles.handles import handles_of
-from app.services.gate_rules.rules import NO_RULES, SEEN_WITHIN
-from app.services.passages import passages
+from app.services.gate_rules.rules import NO_RULES
+from app.services.passages import passages, seen_at
 from app.work import Work
 
 CALENDAR_DAYS = (-1, 0, 1)
@@ -72,16 +72,9 @@ async def _seen(work: Work, compound_id: UUID) -> Sequence[UUID]:
 
     Who is left out is checked rather than admitted.
     """
-    since = work.now - SEEN_WITHIN
     found = await work.session.scalars(
         passages(select(Scan.courier_id))
-        .where(
-            Scan.compound_id == compound_id,
-            Scan.happened_at > since,
-            Scan.recorded_at > since,
-            Scan.courier_id.is_not(None),
-            Scan.doubtful.is_(False),
-        )
+        .where(seen_at(compound_id, work.now), Scan.courier_id.is_not(None))
         .group_by(Scan.courier_id)
         .order_by(func.max(Scan.happened_at).desc())
         .limit(MOST_COURIERS)

@@ -202,10 +202,19 @@ async def change_gate(
     return gate
 
 
-def _keep_closing(work: Work, closed_at: datetime | None, **what: UUID) -> None:
-    """Keeps since when `what` was closed that now opens again, if it does."""
+def _keep_closing(
+    work: Work, closed_at: datetime | None, *, gate_id: UUID | None = None, compound_id: UUID | None = None
+) -> None:
+    """Keeps since when a gate or compound was closed that now opens again, if it does."""
     if closed_at is not None:
-        work.session.add(Closing(id=new_id(), closed_at=closed_at, reopened_at=work.now, **what))
+        row = Closing(
+            id=new_id(),
+            gate_id=gate_id,
+            compound_id=compound_id,
+            closed_at=closed_at,
+            reopened_at=work.now,
+        )
+        work.session.add(row)
 
 
 def _gate(work: Work, compound_id: UUID, new: NewGate) -> Gate:

@@ -70,14 +70,14 @@ def seal_card(courier_id: UUID, face: CardFace, key: PersonKey, *, now: datetime
         "photo_id": face.photo_id,
         "surname": face.surname,
     }
-    sealed = key.seal_document(content, table="cards", column="sealed", row=card_id)
+    sealed = key.seal_json(content, table="cards", column="sealed", row=card_id)
     return Card(id=card_id, courier_id=courier_id, sealed=sealed, created_at=now)
 
 
 def open_card(vault: Vault, wrapped_key: bytes, person_id: UUID, card_id: UUID, sealed: bytes) -> CardFace:
     """The face of a card; raises SealBroken. Two decryptions, no database: every scan does this once."""
     key = vault.person_key(wrapped_key, person_id)
-    content = key.open_document(sealed, table="cards", column="sealed", row=card_id)
+    content = key.open_json(sealed, table="cards", column="sealed", row=card_id)
     kind, photo = content["kind_of_work"], content["photo_id"]
     return CardFace(
         surname=content["surname"],

@@ -77,12 +77,12 @@ def seal_claim(claim: Claim, key: PersonKey, *, review_id: UUID) -> bytes:
             for answer in claim.consents
         ],
     }
-    return key.seal_document(content, table="reviews", column="claim_sealed", row=review_id)
+    return key.seal_json(content, table="reviews", column="claim_sealed", row=review_id)
 
 
 def open_claim(sealed: bytes, key: PersonKey, *, review_id: UUID) -> Claim:
     """The claim of a review, in plain text: keep it short-lived."""
-    content = key.open_document(sealed, table="reviews", column="claim_sealed", row=review_id)
+    content = key.open_json(sealed, table="reviews", column="claim_sealed", row=review_id)
     return Claim(
         identity=Identity(
             DocumentType(content["document_type"]),

@@ -216,9 +216,6 @@ def _of_kind(clauses: Iterable[Numbered[Clause]], kind: type[C]) -> tuple[Number
     return tuple((number, clause) for number, clause in clauses if isinstance(clause, kind))
 
 
-SEEN_WITHIN = timedelta(hours=24)
-"""The day of `WhenOffline.admit_if_seen`."""
-
 NO_RULES = compile_rules(Rules((), WhenOffline.admit_and_flag))
 """What holds where nobody has made rules: everybody is admitted."""
 

@@ -36,7 +36,7 @@ class PostFacts:
     ended_at: datetime | None
     """When the device was moved or lost."""
     closed_at: datetime | None
-    """Since when the gate or its compound takes no part any more."""
+    """Since when the gate or its compound took no part: as of now, or of an offline scan."""
     device_account_id: UUID
     shift_id: UUID | None
     guard_id: UUID | None

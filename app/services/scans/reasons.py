@@ -38,7 +38,7 @@ class Reason(StrEnum):
     card_ended = "card_ended"
     unknown_card = "unknown_card"
     gate_closed = "gate_closed"
-    """Of an offline scan: the gate or its compound takes no part any more."""
+    """The gate or its compound took no part at the time of an offline scan, or takes none in a simulation."""
     handle_withdrawn = "handle_withdrawn"
     """Said by a device alone: the handle stands on its list of withdrawn ones."""
     offline_denied = "offline_denied"

@@ -24,7 +24,6 @@ from app.services.couriers.ties import load_ties
 from app.services.gate_rules.cache import in_force
 from app.services.gate_rules.rules import (
     NO_RULES,
-    SEEN_WITHIN,
     UNCONDITIONAL,
     Admitted,
     CompiledRules,
@@ -33,7 +32,7 @@ from app.services.gate_rules.rules import (
 )
 from app.services.gate_rules.rules import judge as judge_entrance
 from app.services.keys.rules import KeyState
-from app.services.passages import passages
+from app.services.passages import passages, seen_at
 from app.services.scans.alone import decide_alone
 from app.services.scans.entrance_texts import of_entrance
 from app.services.scans.entrances import Entrance, gate_names
@@ -55,11 +54,16 @@ class Simulation:
 
     at: datetime
     decision: Decision
-    alone: Decision
+    offline: Decision
     """What a device would decide that has no network."""
     details: dict[str, Any]
     rules_version: int
     """Of the gate rules that were asked; 0 where there were none."""
+
+    @property
+    def offline_details(self) -> dict[str, Any]:
+        """What belongs to the sentence of `offline`: as online, where a device says the same."""
+        return self.details if self.offline == self.decision else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,9 @@ class Comer:
 async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> Simulation:
     """The verdict on a fresh code of somebody at a gate.
 
-    A known courier is judged as they stand now. Rules are those in force then; for a time to come those
-    of now. Earlier uses of a code and journeys are left out of account: they are about real codes.
+    A known courier is judged as they stand now, and whether gate and compound take part is of now. Rules are
+    those in force then; for a time to come those of now. Earlier uses of a code and journeys are left out of
+    account: they are about real codes.
     For registrars of the area and the compound's property managers; an entry names somebody to managers
     only. Raises NotFound.
     """
@@ -118,11 +123,11 @@ async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> S
     return Simulation(
         at=moment,
         decision=decision,
-        alone=decide_alone(
+        offline=decide_alone(
             decision,
             entering=who.direction is Direction.entry,
             when_offline=rules.when_offline,
-            seen=courier is not None and await _was_seen(work, reached.compound.id, courier.id),
+            seen=courier is not None and await _was_seen(work, reached.compound.id, courier, moment),
         ),
         details=of_entrance(entrance, language, work.settings.zone) if entrance.decides(decision) else {},
         rules_version=await _version_at(work, reached.compound.id, moment),
@@ -149,19 +154,10 @@ async def _rules_at(work: Work, compound_id: UUID, at: datetime) -> CompiledRule
     return in_force(versions.get(compound_id, []), at) or NO_RULES
 
 
-async def _was_seen(work: Work, compound_id: UUID, courier_id: UUID) -> bool:
-    """Whether a courier was let through at the compound within the last day."""
-    since = work.now - SEEN_WITHIN
+async def _was_seen(work: Work, compound_id: UUID, courier: Courier, at: datetime) -> bool:
+    """Whether a courier was let through at the compound within the day before `at`, as far as is known."""
     found = await work.session.scalar(
-        passages(select(Scan.id))
-        .where(
-            Scan.courier_id == courier_id,
-            Scan.compound_id == compound_id,
-            Scan.happened_at > since,
-            Scan.recorded_at > since,
-            Scan.doubtful.is_(False),
-        )
-        .limit(1)
+        passages(select(Scan.id)).where(Scan.courier_id == courier.id, seen_at(compound_id, at)).limit(1)
     )
     return found is not None
 

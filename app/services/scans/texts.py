@@ -106,6 +106,7 @@ AFTERWARDS: dict[str, Text] = {
         "此码几乎同时在很远处通行过。", "This code passed a gate far away at nearly the same time."
     ),
     Reason.verified: Text("联网后核实：此人本可通行。", "The server would have let this person in."),
+    Reason.gate_closed: Text("当时门岗已停用。", "The gate took no part then."),
     Reason.gate_closed_temporarily: Text("当时门岗临时关闭。", "The gate was closed for the time being."),
     Reason.outside_hours: Text("当时不在开放时间内。", "It was outside opening hours."),
     Reason.kind_of_work_not_admitted: Text("此工种不得由此进入。", "This kind of work is not admitted here."),
