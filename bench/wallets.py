@@ -1,7 +1,8 @@
 """Codes minted in wallets of twenty, over HTTP and by the service alone, beside the bare signature.
 
 Run as `python -m bench.wallets [ROUNDS]`; prints JSON. What binds is the share of the bare ES256 signing
-rate of one core that wallets reach; the service runs in this process, on one core.
+rate of one core that wallets reach over HTTP, where each is also counted against its limit; the service runs
+in this process, on one core.
 """
 
 import asyncio

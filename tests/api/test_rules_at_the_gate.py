@@ -257,8 +257,9 @@ async def test_a_simulation_says_what_a_device_says_without_network(
     assert await alone() == stranger
     assert await alone(entry_id=entry) == seen
     assert await alone(direction="out") == ("admit", "verified")
-    in_two_days = (datetime.fromisoformat("2026-05-11T12:00:00+08:00") + timedelta(days=2)).isoformat()
-    assert await alone(entry_id=entry, at=in_two_days) == stranger  # not seen within the day before
+    for another_day in ("2026-05-13T12:00:00+08:00", "9999-12-31T12:00:00+08:00"):
+        assert await alone(entry_id=entry, at=another_day) == stranger  # not seen within the day before
+    assert await alone(entry_id=entry, at="0001-01-01T00:00:00Z") == ("admit", "verified")  # no rules yet
     assert await alone(at="2026-05-11T23:00:00+08:00") == ("refuse", "outside_hours")
     async with seeding(runtime) as work:
         row = await work.session.get_one(Courier, courier.courier.id)

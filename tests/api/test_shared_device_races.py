@@ -286,6 +286,7 @@ async def test_no_code_pin_or_token_is_stored_or_logged(
                 await take_over(client, gate.device, code=code),
             ]
             await take_over(client, gate.device, badge=badge, pin="739120")
+        everything = await everything_stored(own_database, tmp_path)
         await runtime.close()
         written = logs.getvalue().encode()
     tokens = [reply.json()["tokens"] for reply in taken]
@@ -293,7 +294,6 @@ async def test_no_code_pin_or_token_is_stored_or_logged(
     planted += [token[name] for token in tokens for name in ("access_token", "refresh_token")]
     # Six digits stand in many an identifier: here as a word of their own.
     pins = re.compile(rf"(?<![0-9a-zA-Z-])({PIN}|739120)(?![0-9a-zA-Z])".encode())
-    everything = await everything_stored(own_database, tmp_path)
     assert "翠湖苑".encode() in everything
     assert b"/v1/devices/current/shifts" in written
     assert [text for text in planted if text.encode() in everything + written] == []

@@ -127,7 +127,7 @@ async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> S
             decision,
             entering=who.direction is Direction.entry,
             when_offline=rules.when_offline,
-            seen=courier is not None and await _was_seen(work, reached.compound.id, courier, moment),
+            seen=courier is not None and await _was_seen(work, reached.compound.id, courier, shown_at),
         ),
         details=of_entrance(entrance, language, work.settings.zone) if entrance.decides(decision) else {},
         rules_version=await _version_at(work, reached.compound.id, moment),
