@@ -70,9 +70,13 @@ class Server:
 
     async def ready(self) -> float:
         """Waits until it can answer; after how many seconds."""
+        return await self.says(200)
+
+    async def says(self, status: int) -> float:
+        """Waits until that is what it says of its health; after how many seconds."""
         begun = time.monotonic()
         async with asyncio.timeout(PATIENCE):
-            while await self.health() != 200:  # noqa: ASYNC110 # another process has no event
+            while await self.health() != status:  # noqa: ASYNC110 # another process has no event
                 await asyncio.sleep(0.02)
         return time.monotonic() - begun
 

@@ -80,9 +80,7 @@ async def test_a_worker_that_finds_no_database_answers_until_it_is_back(
             for worker in before:
                 worker.kill()
             await until(lambda: not any(map(lives, before)) and len(server.workers()) == SEVERAL)
-            async with asyncio.timeout(PATIENCE):
-                while await server.health() != 503:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
+            await server.says(503)
             bring_back()
             await server.ready()
 

@@ -12,7 +12,7 @@ from app.errors import NotFound
 from app.ids import new_id
 from app.models.accounts import Role
 from app.models.couriers import Courier, CourierState
-from app.models.gate_rules import GateRules
+from app.models.gate_rules import GateRules, WhenOffline
 from app.models.scans import Direction, Scan
 from app.services.blocks.live import is_blocked, load_blocks
 from app.services.codes.format import Code
@@ -127,7 +127,9 @@ async def simulate(work: Work, *, gate_id: UUID, who: Comer, language: str) -> S
             decision,
             entering=who.direction is Direction.entry,
             when_offline=rules.when_offline,
-            seen=courier is not None and await _was_seen(work, reached.compound.id, courier, shown_at),
+            seen=rules.when_offline is WhenOffline.admit_if_seen
+            and courier is not None
+            and await _was_seen(work, reached.compound.id, courier, shown_at),
         ),
         details=of_entrance(entrance, language, work.settings.zone) if entrance.decides(decision) else {},
         rules_version=await _version_at(work, reached.compound.id, moment),
