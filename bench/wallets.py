@@ -27,10 +27,10 @@ from app.work import Actor, Work, begin_work
 from bench import load
 from bench.deployments import Ground, Server, database, deployment, server, warm
 
-WALLETS = 800
-"""Of one run over HTTP: some seconds."""
-CONNECTIONS = 16
-"""As many as two workers have database connections, of which a wallet holds one on PostgreSQL meanwhile."""
+WALLETS = 1600
+"""Of one run over HTTP: two seconds."""
+CONNECTIONS = 64
+"""Enough to keep two workers busy: with 16 they waited a third of the time for commits and for each other."""
 ALONE = 200
 """Of one run of the service alone."""
 SIGNATURES = 4000
