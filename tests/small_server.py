@@ -1,0 +1,163 @@
+"""A small application behind the real walls and the real server on loopback, and clients that write bytes."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+
+from app.api.body import JsonRoute
+from app.api.problems import install_problem_handlers
+from app.api.schemas import base
+from app.api.walls import WallSettings, install_walls
+from app.metrics import Metrics
+from app.protocol import server_config
+
+SOON = 0.4
+"""Seconds that stand for the ten of the real server."""
+ROOM = 8
+"""Requests that may be under way at a time."""
+POST = b"POST /parcels HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n"
+GET = b"GET /quick HTTP/1.1\r\nhost: test\r\n\r\n"
+HELD = b"GET /held HTTP/1.1\r\nhost: test\r\n\r\n"
+
+
+class Parcel(base.Request):
+    """A body."""
+
+    weight: base.Count
+    """In grams."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmallServer:
+    """A server that runs."""
+
+    port: int
+    uvicorn: uvicorn.Server
+    release: asyncio.Event
+    """Lets answer whatever asked for `/held`."""
+
+
+@asynccontextmanager
+async def small_server(seconds: float = SOON, connections: int = 4096) -> AsyncIterator[SmallServer]:
+    """A server whose limits are `seconds`."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    release = asyncio.Event()
+    config = server_config(
+        _application(seconds, release), header_seconds=seconds, connections=connections, parting_seconds=1
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:  # noqa: ASYNC110 # uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    try:
+        yield SmallServer(listening.getsockname()[1], server, release)
+    finally:
+        server.should_exit = True
+        await running
+        listening.close()
+
+
+def _application(body_seconds: float, release: asyncio.Event) -> FastAPI:
+    app = FastAPI(docs_url=None, redoc_url=None)
+    install_problem_handlers(app)
+    settings = WallSettings(body_seconds=body_seconds, concurrency=ROOM)
+    install_walls(app, settings=settings, metrics=Metrics())
+    router = APIRouter(route_class=JsonRoute)
+
+    @router.get("/quick")
+    async def answer() -> str:
+        return "quick"
+
+    @router.get("/health/live")
+    async def live() -> str:
+        return "live"
+
+    @router.get("/slow")
+    async def answer_slowly() -> str:
+        await asyncio.sleep(3 * SOON)
+        return "slow"
+
+    @router.get("/held")
+    async def answer_when_released() -> str:
+        await release.wait()
+        return "held"
+
+    @router.post("/parcels")
+    async def take(parcel: Parcel) -> int:
+        return parcel.weight
+
+    app.include_router(router)
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A connection that stays open."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def read_until(self, end: bytes) -> bytes:
+        """What comes up to `end`, within some seconds."""
+        heard = b""
+        async with asyncio.timeout(10):
+            while end not in heard:
+                piece = await self.reader.read(65536)
+                assert piece, heard
+                heard += piece
+        return heard
+
+    async def ask(self, request: bytes) -> bytes:
+        """Sends a request; its answer, which is a problem or a text."""
+        self.writer.write(request)
+        head = await self.read_until(b"\r\n\r\n")
+        head, _, body = head.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
+        return head + b"\r\n\r\n" + body + await self.reader.readexactly(length - len(body))
+
+
+@asynccontextmanager
+async def lines(port: int, count: int = 1) -> AsyncIterator[Sequence[Line]]:
+    """So many open connections, each of which has had an answer."""
+    opened = [Line(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(count)]
+    try:
+        for line in opened:
+            assert (await line.ask(GET)).startswith(b"HTTP/1.1 200")
+        yield opened
+    finally:
+        for line in opened:
+            line.writer.close()
+
+
+async def say(port: int, *pieces: bytes, pause: float = 0.0) -> tuple[bytes, float]:
+    """Sends `pieces`, then nothing; what came back before the server closed, and after how many seconds."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    started = time.monotonic()
+    heard = asyncio.create_task(_hear(reader))
+    with suppress(ConnectionError):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+    answer = await asyncio.wait_for(heard, 30)
+    seconds = time.monotonic() - started
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+    return answer, seconds
+
+
+async def _hear(reader: asyncio.StreamReader) -> bytes:
+    """All that came, also where the connection was reset in the end."""
+    heard = b""
+    with suppress(ConnectionError):
+        while piece := await reader.read(65536):
+            heard += piece
+    return heard
