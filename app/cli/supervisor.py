@@ -14,6 +14,7 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import SIGNALS, Process
 
+from app.cli.acceptor import PLACES, SharingServer, Tally
 from app.logs import outline
 from app.metrics import forget_process
 
@@ -24,8 +25,11 @@ PARENT_SECONDS = 1.0
 class Worker(Process):
     """A worker process that begins as a copy of this one, and so with the application at hand."""
 
-    def __init__(self, config: Config, sockets: list[socket]) -> None:
+    def __init__(self, config: Config, sockets: list[socket], tally: Tally, place: int) -> None:
         super().__init__(config, sockets)
+        self.place = place
+        """Where it stands in `tally`."""
+        self._tally = tally
         # uvicorn would start Python anew, which imports and builds for seconds what is here already.
         self.process = multiprocessing.get_context("fork").Process(  # type: ignore[assignment]
             target=self.target, args=(sockets,)
@@ -50,6 +54,7 @@ class Worker(Process):
             signal.signal(each, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         threading.Thread(target=self._follow, daemon=True).start()
+        self._server = SharingServer(self.config, self._tally, self.place)
         super().target(sockets)
 
     def _follow(self) -> None:
@@ -66,20 +71,24 @@ class Supervisor(Multiprocess):
     settings: for that the whole server is.
     """
 
+    def __init__(self, config: Config, sockets: list[socket]) -> None:
+        super().__init__(config, sockets)
+        self._tally = Tally()
+
     @override
     def init_processes(self) -> None:
         self._fill_up()
 
     @override
     def keep_subprocess_alive(self) -> None:
-        for worker in list(self.processes):
+        for worker in cast("list[Worker]", list(self.processes)):
             if self.should_exit.is_set():
                 return
             if worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
                 continue
             worker.kill()
             worker.join()
-            forget_process(cast("int", worker.pid))
+            self._forget(worker)
             if worker.exitcode == STARTUP_FAILURE:
                 self.should_exit.set()
                 return
@@ -97,14 +106,14 @@ class Supervisor(Multiprocess):
 
     @override
     def handle_ttin(self) -> None:
-        self.processes_num += 1  # the next round starts it
+        self.processes_num = min(self.processes_num + 1, PLACES)  # the next round starts it
 
     @override
     def handle_ttou(self) -> None:
         last = self.processes[-1]
         super().handle_ttou()
         if last not in self.processes:
-            forget_process(cast("int", last.pid))
+            self._forget(cast("Worker", last))
 
     @property
     def failed(self) -> bool:
@@ -113,6 +122,12 @@ class Supervisor(Multiprocess):
 
     def _fill_up(self) -> None:
         while len(self.processes) < self.processes_num:
-            worker = Worker(self.config, self.sockets)
+            taken = {cast("Worker", each).place for each in self.processes}
+            place = next(each for each in range(PLACES) if each not in taken)
+            worker = Worker(self.config, self.sockets, self._tally, place)
             worker.start()
             self.processes.append(worker)
+
+    def _forget(self, worker: Worker) -> None:
+        self._tally.clear(worker.place)
+        forget_process(cast("int", worker.pid))

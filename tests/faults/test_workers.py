@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,40 @@ async def test_a_worker_that_died_is_replaced(ground: Ground, tmp_path: Path) ->
             await server.ready()  # by the fresh one alone
         finally:
             stayed.resume()
+
+
+async def test_workers_share_the_connections_evenly(ground: Ground, tmp_path: Path) -> None:
+    """Also where those of one of them have gone, and whoever comes when all have as many."""
+    async with AsyncExitStack() as opened:
+        server = opened.enter_context(serving(ground.environment, tmp_path, workers=SEVERAL))
+        await server.ready()
+        first = [await opened.enter_async_context(_line(server)) for _ in range(40)]
+        assert sorted(_connections(server)) == [20, 20]
+        for line in first[::2]:
+            await line.close()
+        await until(lambda: sum(_connections(server)) == 20)
+        for _ in range(41):
+            await opened.enter_async_context(_line(server))
+        assert sorted(_connections(server)) == [30, 31]
+
+
+@asynccontextmanager
+async def _line(server: Server) -> AsyncIterator[Line]:
+    """A connection that has had an answer."""
+    async with Line(server.port) as line:
+        assert (await line.exchange("GET", "/health/live")).status == 200
+        yield line
+
+
+def _connections(server: Server) -> list[int]:
+    """Those of each worker to the server's port."""
+    return [
+        sum(
+            each.status == "ESTABLISHED" and each.laddr.port == server.port
+            for each in worker.net_connections("tcp")
+        )
+        for worker in server.workers()
+    ]
 
 
 async def test_workers_count_into_the_same_measures(ground: Ground, tmp_path: Path) -> None:
