@@ -38,20 +38,28 @@ KEEP_ALIVE_SECONDS = 15
 """A connection without a request is closed after so long: longer than the pauses within a queue."""
 
 
-TURNED_AWAY = bare_answer(Overloaded(), last=False)
-TURNED_AWAY_AND_CLOSED = bare_answer(Overloaded())
-
+FLUSH_SECONDS = 60.0
+"""How long a connection that is closed may take to fetch the rest of its answer, as over a poor network."""
 
 LEFT_BYTES = 4096
 """Of a request that waits at the door unread. Ours have 1 KB; with all connections these are 16 MB."""
+
+TIMER_STEP = 0.001
+"""Seconds. uvloop counts in milliseconds, and makes no timer for less."""
+
+TURNED_AWAY = bare_answer(Overloaded(), last=False)
+TURNED_AWAY_AND_CLOSED = bare_answer(Overloaded())
 
 
 class ServerConfig(uvicorn.Config):
     """uvicorn's configuration, with the limits of `Connection`."""
 
-    def __init__(self, app: Any, *, header_seconds: float, connections: int, **options: Any) -> None:
+    def __init__(
+        self, app: Any, *, header_seconds: float, flush_seconds: float, connections: int, **options: Any
+    ) -> None:
         super().__init__(app, **options)
         self.header_seconds = header_seconds
+        self.flush_seconds = flush_seconds
         self.connections = connections
 
 
@@ -64,6 +72,7 @@ def server_config(
     workers: int = 1,
     root_path: str = "",
     header_seconds: float = HEADER_SECONDS,
+    flush_seconds: float = FLUSH_SECONDS,
     connections: int = CONNECTIONS,
     parting_seconds: int = PARTING_SECONDS,
 ) -> ServerConfig:
@@ -76,6 +85,7 @@ def server_config(
     return ServerConfig(
         app,
         header_seconds=header_seconds,
+        flush_seconds=flush_seconds,
         connections=max(1, min(connections, files - RESERVED_FILES)),
         host=host,
         port=port,
@@ -105,6 +115,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, config: uvicorn.Config, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
         self._header_seconds: float = getattr(config, "header_seconds", HEADER_SECONDS)
+        self._flush_seconds: float = getattr(config, "flush_seconds", FLUSH_SECONDS)
         self._most: int | None = getattr(config, "connections", None)
         # When the clock runs out, by the loop's time; the timer may be set for earlier.
         self._due: float | None = None
@@ -132,6 +143,11 @@ class Connection(HttpToolsProtocol):
         self._stop()
         self._set_timer()
         super().connection_lost(exc)
+
+    @override
+    def eof_received(self) -> None:
+        self._read_left()  # who sends no more is still told
+        super().eof_received()
 
     @override
     def shutdown(self) -> None:
@@ -207,9 +223,10 @@ class Connection(HttpToolsProtocol):
             self._stop()
             return
         unread = self._unread()
-        if self._door is not None:
-            self._door.expect()
         super().on_message_complete()
+        # What stands behind another request of its connection takes no room yet.
+        if self._door is not None and not (unread or self.pipeline):
+            self._door.expect()
         if unread:
             # The rest of an answered request's body has come after all.
             self.cycle.more_body = False
@@ -218,9 +235,30 @@ class Connection(HttpToolsProtocol):
     @override
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self.transport.is_closing() and self._unread():
+        if self.transport.is_closing():
+            self._close()
+            return
+        if self.pipeline or self.flow.write_paused:
+            self.flow.pause_reading()  # uvicorn would read on, however much has come already
+        if self._unread():
             self._unset_keepalive_if_required()
             self._start(LINGER_SECONDS)
+
+    @override
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._close()
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.flow.pause_reading()  # who does not read what it is told may not ask on
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.pipeline:
+            self.flow.resume_reading()
 
     @override
     def send_400_response(self, msg: str) -> None:
@@ -233,12 +271,18 @@ class Connection(HttpToolsProtocol):
         if not self._door.turns_away_early(self.url.partition(b"?")[0].decode("latin-1")):
             return False
         self._turned_away = True
-        if self.parser.should_keep_alive() and not self.expect_100_continue:
+        if self._goes_on():
             self.transport.write(TURNED_AWAY)
         else:
             self.transport.write(TURNED_AWAY_AND_CLOSED)
-            self.transport.close()
+            self._close()
         return True
+
+    def _goes_on(self) -> bool:
+        """Whether the next request can follow the refusal of this one, which has a body."""
+        if self.expect_100_continue or self.parser.get_method() == b"HEAD":
+            return False
+        return bool(self.parser.should_keep_alive())
 
     def _awaiting_headers(self) -> bool:
         return self._in_headers or self._idle()
@@ -273,27 +317,34 @@ class Connection(HttpToolsProtocol):
 
     def _look(self) -> None:
         self._timer = None
-        if self._due is not None and self._due > self.loop.time():
+        if self._due is not None and self._due > self.loop.time() + TIMER_STEP:
             self._set_timer()
         elif self._due is not None:
             self._expire()
 
     def _expire(self) -> None:
         self._due = None
-        self._read_left()  # it came in time
         if self.transport.is_closing():
+            self.transport.abort()
             return
-        if self._answering():
+        if self._left:
+            self._read_left()  # it came in time, and what becomes of it has its own clock
+        elif self._answering():
             # A pipelined request drips in behind one that is being answered: let that one finish.
             self._start(self._header_seconds)
         elif self._in_headers:
             self._refuse(RequestTimeout())
         else:
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Closes the connection, once all that was written has been fetched."""
+        self.transport.close()
+        self._start(self._flush_seconds)
 
     def _refuse(self, problem: Problem) -> None:
         self._stop()
         if not self._answering():
             # Otherwise it would run into the answer that is under way.
             self.transport.write(bare_answer(problem))
-        self.transport.close()
+        self._close()

@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI
 from app.api.body import JsonRoute
 from app.api.problems import install_problem_handlers
 from app.api.schemas import base
-from app.api.walls import WallSettings, install_walls
+from app.api.walls import Door, WallSettings, install_walls
 from app.metrics import Metrics
 from app.protocol import server_config
 
@@ -39,35 +39,38 @@ class SmallServer:
 
     port: int
     uvicorn: uvicorn.Server
+    door: Door
     release: asyncio.Event
     """Lets answer whatever asked for `/held`."""
 
 
 @asynccontextmanager
-async def small_server(seconds: float = SOON, connections: int = 4096) -> AsyncIterator[SmallServer]:
-    """A server whose limits are `seconds`."""
+async def small_server(
+    seconds: float = SOON, *, connections: int = 4096, waits: float = SOON / 2
+) -> AsyncIterator[SmallServer]:
+    """A server whose limits are `seconds`, and at whose door one `waits` for so long."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     release = asyncio.Event()
+    app = _application(WallSettings(body_seconds=seconds, waits_seconds=waits, concurrency=ROOM), release)
     config = server_config(
-        _application(seconds, release), header_seconds=seconds, connections=connections, parting_seconds=1
+        app, header_seconds=seconds, flush_seconds=seconds, connections=connections, parting_seconds=1
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:  # noqa: ASYNC110 # uvicorn has no event for it
         await asyncio.sleep(0.01)
     try:
-        yield SmallServer(listening.getsockname()[1], server, release)
+        yield SmallServer(listening.getsockname()[1], server, app.state.door, release)
     finally:
         server.should_exit = True
         await running
         listening.close()
 
 
-def _application(body_seconds: float, release: asyncio.Event) -> FastAPI:
+def _application(settings: WallSettings, release: asyncio.Event) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None)
     install_problem_handlers(app)
-    settings = WallSettings(body_seconds=body_seconds, concurrency=ROOM)
     install_walls(app, settings=settings, metrics=Metrics())
     router = APIRouter(route_class=JsonRoute)
 
@@ -98,7 +101,7 @@ def _application(body_seconds: float, release: asyncio.Event) -> FastAPI:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Wire:
     """A connection that stays open."""
 
     reader: asyncio.StreamReader
@@ -115,25 +118,29 @@ class Line:
         return heard
 
     async def ask(self, request: bytes) -> bytes:
-        """Sends a request; its answer, which is a problem or a text."""
+        """Sends a request; its answer."""
         self.writer.write(request)
-        head = await self.read_until(b"\r\n\r\n")
-        head, _, body = head.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
-        return head + b"\r\n\r\n" + body + await self.reader.readexactly(length - len(body))
+        return await self.hear()
+
+    async def hear(self) -> bytes:
+        """The next answer, which is a problem or a text."""
+        async with asyncio.timeout(10):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
+            return head + await self.reader.readexactly(length)
 
 
 @asynccontextmanager
-async def lines(port: int, count: int = 1) -> AsyncIterator[Sequence[Line]]:
+async def wires(port: int, count: int = 1) -> AsyncIterator[Sequence[Wire]]:
     """So many open connections, each of which has had an answer."""
-    opened = [Line(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(count)]
+    opened = [Wire(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(count)]
     try:
-        for line in opened:
-            assert (await line.ask(GET)).startswith(b"HTTP/1.1 200")
+        for wire in opened:
+            assert (await wire.ask(GET)).startswith(b"HTTP/1.1 200")
         yield opened
     finally:
-        for line in opened:
-            line.writer.close()
+        for wire in opened:
+            wire.writer.close()
 
 
 async def say(port: int, *pieces: bytes, pause: float = 0.0) -> tuple[bytes, float]:

@@ -69,6 +69,10 @@ class WallSettings:
     """Bytes a second that earn further time: a large upload over a poor network is not an attack."""
     concurrency: int = 512
     """Requests whose answer is being made; further ones are answered 503 before any work."""
+    waits_seconds: float = 0.05
+    """A request that finds no room is left unread for so long before it is turned away (ADR 0016). Refused a
+    hundred at a time each costs less than by itself, and who is to come back in a second loses nothing.
+    """
     never_shed: frozenset[str] = frozenset({"/health/live", "/health/ready", "/metrics"})
     """Paths that answer under any load: who watches the load must get through."""
     trusted_proxies: tuple[Network, ...] = ()
@@ -77,21 +81,16 @@ class WallSettings:
     """Origins that browsers may call from; with none, no CORS header is ever sent."""
 
 
-LOOKS_EVERY = 0.05
-"""Seconds that a request waits unread, at most, before it is turned away: refused a hundred at a time each
-costs less than by itself, and who is told to come back in a second loses nothing (ADR 0016).
-"""
-
-
 class Door:
     """How many requests are under way in this process, and whether there is room for another.
 
-    The server asks before it reads a request, and again as soon as its headers have come, since turning
-    away what comes must cost next to nothing: at four times the capacity three requests of four are.
+    The server asks before it reads the beginning of a request, and again as soon as its headers have come,
+    since turning away must cost next to nothing: at four times the capacity three requests of four are.
     """
 
     def __init__(self, settings: WallSettings, metrics: Metrics) -> None:
         self._most = settings.concurrency
+        self._waits_seconds = settings.waits_seconds
         self._always_open = settings.never_shed
         self._shed = metrics.shed
         self._arriving = 0
@@ -106,13 +105,13 @@ class Door:
     def wait(self, go_on: Callable[[], None]) -> None:
         """Calls `go_on` a moment later, together with those of all others who found the door full."""
         if not self._waiting:
-            asyncio.get_running_loop().call_later(LOOKS_EVERY, self._look)
+            asyncio.get_running_loop().call_later(self._waits_seconds, self._look)
         self._waiting.append(go_on)
 
     def _look(self) -> None:
         waiting, self._waiting = self._waiting, []
         for go_on in waiting:
-            go_on()
+            asyncio.get_running_loop().call_soon(go_on)  # one that fails takes no other with it
 
     def expect(self) -> None:
         """Counts a request that has come whole until the event loop has gone on with it.

@@ -29,6 +29,9 @@ app = typer.Typer()
 BACKLOG = 2048
 """Connections that wait to be accepted: a second's worth of a city's burst (630/s) with room to spare."""
 
+MOST_WORKERS = 64
+"""More than the cores of any machine that this is for."""
+
 COLLECTED_EVERY = 10_000
 """Objects made and not freed until cycles among them are looked for. A request leaves hardly any, and
 Python's own 700 had them looked for dozens of times a second.
@@ -63,7 +66,9 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one and says which.")
     ] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes. SQLite is best served by one.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=MOST_WORKERS, help="Processes. SQLite is best served by one.")
+    ] = 1,
 ) -> None:
     """Serve the application until SIGTERM, which lets requests under way finish."""
     configure_logs()
@@ -124,7 +129,7 @@ def _run_alone(built: "FastAPI", listener: socket.socket) -> None:
 def _run_several(built: "FastAPI", listener: socket.socket, workers: int) -> None:
     from app.cli.supervisor import Supervisor
 
-    supervisor = Supervisor(_configured(built, listener, workers=workers), [listener])
+    supervisor = Supervisor(_configured(built, listener, workers=workers), [listener], most=MOST_WORKERS)
     try:
         supervisor.run()
     except BaseException:

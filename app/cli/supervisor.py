@@ -14,7 +14,7 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import SIGNALS, Process
 
-from app.cli.acceptor import PLACES, SharingServer, Tally
+from app.cli.acceptor import SharingServer, Tally
 from app.logs import outline
 from app.metrics import forget_process
 
@@ -28,7 +28,7 @@ class Worker(Process):
     def __init__(self, config: Config, sockets: list[socket], tally: Tally, place: int) -> None:
         super().__init__(config, sockets)
         self.place = place
-        """Where it stands in `tally`."""
+        """Where its connections are counted."""
         self._tally = tally
         # uvicorn would start Python anew, which imports and builds for seconds what is here already.
         self.process = multiprocessing.get_context("fork").Process(  # type: ignore[assignment]
@@ -71,9 +71,10 @@ class Supervisor(Multiprocess):
     settings: for that the whole server is.
     """
 
-    def __init__(self, config: Config, sockets: list[socket]) -> None:
+    def __init__(self, config: Config, sockets: list[socket], *, most: int) -> None:
+        """`most` are the workers that there may be, also after SIGTTIN."""
         super().__init__(config, sockets)
-        self._tally = Tally()
+        self._tally = Tally(most)
 
     @override
     def init_processes(self) -> None:
@@ -106,7 +107,7 @@ class Supervisor(Multiprocess):
 
     @override
     def handle_ttin(self) -> None:
-        self.processes_num = min(self.processes_num + 1, PLACES)  # the next round starts it
+        self.processes_num = min(self.processes_num + 1, self._tally.places)  # the next round starts it
 
     @override
     def handle_ttou(self) -> None:
@@ -123,7 +124,7 @@ class Supervisor(Multiprocess):
     def _fill_up(self) -> None:
         while len(self.processes) < self.processes_num:
             taken = {cast("Worker", each).place for each in self.processes}
-            place = next(each for each in range(PLACES) if each not in taken)
+            place = next(each for each in range(self._tally.places) if each not in taken)
             worker = Worker(self.config, self.sockets, self._tally, place)
             worker.start()
             self.processes.append(worker)

@@ -42,8 +42,8 @@ CLIENT_FAILURES = RateLimitItemPerMinute(300, multiples=15, namespace="client-fa
 LARGEST_LIST = 256
 """Counts of one transaction: half of what may be under way, and a few milliseconds."""
 PAUSE = 0.005
-"""Seconds between two lists: nobody notices them, and a commit is shared among those who come meanwhile, of
-which SQLite has one at a time for the gate too. With a wallet a list, counting was a tenth of its cost.
+"""Seconds between two lists, which nobody notices: those who come meanwhile share a commit. SQLite has one at
+a time, for the gate too, and counting was a tenth of the cost of a wallet where each had one of its own.
 """
 
 

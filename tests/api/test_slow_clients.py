@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.protocol import HEADER_BYTES, HEADER_SECONDS
-from tests.small_server import GET, POST, SOON, lines, say, small_server
+from tests.small_server import GET, POST, SOON, say, small_server, wires
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +52,9 @@ async def test_who_never_finishes_is_told_and_closed(
 
 async def test_the_rest_of_a_refused_body_is_read_so_that_the_refusal_is_heard() -> None:
     size = 300_000
-    async with small_server() as server, lines(server.port) as (line,):
-        line.writer.write(POST + b"content-length: %d\r\n\r\n" % size + b" " * size + GET)
-        heard = await line.read_until(b'"quick"')
+    async with small_server() as server, wires(server.port) as (wire,):
+        wire.writer.write(POST + b"content-length: %d\r\n\r\n" % size + b" " * size + GET)
+        heard = await wire.read_until(b'"quick"')
     assert heard.startswith(b"HTTP/1.1 413")
     assert b"HTTP/1.1 200" in heard
 
@@ -90,7 +90,7 @@ async def test_five_hundred_half_open_requests_harm_nobody() -> None:
         slowest = 0.0
         while not all(task.done() for task in slow):
             started = time.monotonic()
-            async with lines(server.port):
+            async with wires(server.port):
                 slowest = max(slowest, time.monotonic() - started)
             await asyncio.sleep(0.1)
         closed = [await task for task in slow]

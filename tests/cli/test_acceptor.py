@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from app.cli.acceptor import NOBODY, RETRY_SECONDS, Acceptor, Tally
+from app.cli.acceptor import NOBODY, RETRY_SECONDS, SILENT_SECONDS, Acceptor, Tally
 
 MINE = 3
 OTHER = 5
@@ -37,7 +37,7 @@ class Worker:
     """What accepts, and how many connections it has."""
 
     def __init__(self) -> None:
-        self.tally = Tally()
+        self.tally = Tally(2 * OTHER)
         self.opened = 0
         self.listener = Listener()
         self.listener.bind(("127.0.0.1", 0))
@@ -73,8 +73,7 @@ async def worker() -> AsyncIterator[Worker]:
     worker = Worker()
     worker.acceptor.start()
     yield worker
-    worker.acceptor.close()
-    await worker.acceptor.wait_closed()
+    await worker.acceptor.close()
     worker.listener.close()
 
 
@@ -87,6 +86,8 @@ async def test_who_has_no_more_than_others_takes_at_once(worker: Worker) -> None
 async def test_who_has_more_takes_what_others_leave(worker: Worker) -> None:
     worker.tally.write(OTHER, 0)
     await worker.waited()
+    await asyncio.sleep(2 * YIELDS)  # it looks at once whether there is another, and finds that it has more
+    worker.tally.write(OTHER, 0)
     assert await worker.waited() >= NEARLY * YIELDS
     worker.tally.clear(OTHER)
     assert await worker.waited() < YIELDS
@@ -98,7 +99,34 @@ async def test_what_could_not_be_taken_is_taken_later(worker: Worker) -> None:
     assert await worker.waited() < RETRY_SECONDS
 
 
+async def test_nothing_is_left_to_who_hangs(worker: Worker) -> None:
+    worker.tally.write(OTHER, 0)
+    await worker.waited()
+    await asyncio.sleep(SILENT_SECONDS + YIELDS)
+    assert await worker.waited() < YIELDS
+
+
+async def test_nothing_is_left_to_who_cannot_take_it(worker: Worker) -> None:
+    worker.listener.failures = 1
+    taken = asyncio.create_task(worker.waited())
+    await asyncio.sleep(RETRY_SECONDS / 2)
+    worker.tally.write(OTHER, 1)
+    worker.acceptor.count()
+    assert not worker.tally.is_ahead(OTHER)
+    await taken
+
+
+async def test_what_was_taken_is_a_connection_before_the_server_stops(worker: Worker) -> None:
+    _, writer = await asyncio.open_connection(*worker.listener.getsockname())
+    while not worker.acceptor._making:  # noqa: ASYNC110 # nothing tells
+        await asyncio.sleep(0)
+    await worker.acceptor.close()
+    assert worker.opened == 1
+    writer.close()
+
+
 async def test_who_accepts_no_more_has_no_place(worker: Worker) -> None:
-    worker.acceptor.close()
+    await worker.acceptor.close()
+    worker.acceptor.count()
     worker.tally.write(OTHER, NOBODY - 1)
     assert not worker.tally.is_ahead(OTHER)
