@@ -37,7 +37,6 @@ PARTING_SECONDS = 20
 KEEP_ALIVE_SECONDS = 15
 """A connection without a request is closed after so long: longer than the pauses within a queue."""
 
-
 FLUSH_SECONDS = 60.0
 """How long a connection that is closed may take to fetch the rest of its answer, as over a poor network."""
 
@@ -340,7 +339,8 @@ class Connection(HttpToolsProtocol):
     def _close(self) -> None:
         """Closes the connection, once all that was written has been fetched."""
         self.transport.close()
-        self._start(self._flush_seconds)
+        if self in self.connections:  # it is not lost already
+            self._start(self._flush_seconds)
 
     def _refuse(self, problem: Problem) -> None:
         self._stop()
