@@ -39,7 +39,8 @@ async def test_four_times_capacity_is_served_or_told_to_come_back(
     share = 2 * above.accepted_per_second / (peak.accepted_per_second + after.accepted_per_second)
     print(  # noqa: T201 # the figures of the long form
         f"peak {peak.accepted_per_second:.0f}/s, afterwards {after.accepted_per_second:.0f}/s;"
-        f" at {TIMES} times the first {above.accepted_per_second:.0f}/s accepted ({share:.2f}), {dict(above.answers)}"
+        f" at {TIMES} times the first {above.accepted_per_second:.0f}/s accepted ({share:.2f}),"
+        f" {dict(above.answers)}"
     )
     for run in (peak, above, after):
         assert set(run.answers) | set(run.late) <= {200, 429, 503}
