@@ -107,16 +107,6 @@ class Wire:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    async def read_until(self, end: bytes) -> bytes:
-        """What comes up to `end`, within some seconds."""
-        heard = b""
-        async with asyncio.timeout(10):
-            while end not in heard:
-                piece = await self.reader.read(65536)
-                assert piece, heard
-                heard += piece
-        return heard
-
     async def ask(self, request: bytes) -> bytes:
         """Sends a request; its answer."""
         self.writer.write(request)

@@ -43,9 +43,10 @@ def _connections(server: SmallServer) -> list[Connection]:
 async def test_who_is_turned_away_may_ask_again_on_the_same_connection() -> None:
     """Also where the body of what was refused comes after the refusal."""
     async with _full() as (server, wire, busy):
-        assert (await wire.ask(GET)).startswith(b"HTTP/1.1 503")
-        assert b"retry-after: 1" in await wire.ask(WHOLE)
-        assert (await wire.ask(WHOLE[: -len(BODY)])).startswith(b"HTTP/1.1 503")
+        for request in (GET, WHOLE, WHOLE[: -len(BODY)]):
+            refused = await wire.ask(request)
+            assert refused.startswith(b"HTTP/1.1 503"), refused
+            assert b"retry-after: 1" in refused
         wire.writer.write(BODY)
         server.release.set()
         assert [(await each.hear())[9:12] for each in busy] == [b"200"] * ROOM
